@@ -1,0 +1,365 @@
+//! What was typed: arguments to an `Invocation`, and the help text. Pure: no environment, no files.
+
+use std::ffi::OsString;
+
+use lexopt::prelude::{Long, Short, Value};
+
+use crate::error::{Error, Result};
+
+/// A command line, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Invocation {
+    Help(&'static str),
+    Version,
+    Run(Command, Flags),
+}
+
+/// A command with what only it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    Up {
+        to: Option<String>,
+        rehearsal: Rehearsal,
+    },
+    Status {
+        format: Format,
+        check: Check,
+    },
+    Baseline {
+        through: Option<String>,
+    },
+    Repair {
+        files: Vec<String>,
+    },
+}
+
+/// Whether `up` does what it plans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rehearsal {
+    /// `--dry-run`: show the plan.
+    ShowOnly,
+    Apply,
+}
+
+/// How `status` is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Human,
+    Json,
+}
+
+/// Whether the exit code of `status` tells what it found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    ShowOnly,
+    ExitCode,
+}
+
+/// What any command takes, as typed; settings make sense of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flags {
+    pub url: Option<String>,
+    pub dir: Option<OsString>,
+    pub schema: Option<OsString>,
+    pub table: Option<String>,
+    pub lock_timeout: Option<String>,
+    pub max_wait: Option<String>,
+    pub color: Option<String>,
+    pub strict: bool,
+    pub allow_nonempty: bool,
+    pub quiet: bool,
+    pub verbose: bool,
+}
+
+/// The commands by their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Up,
+    Status,
+    Baseline,
+    Repair,
+}
+
+/// The options that only one command takes, as they are read.
+#[derive(Debug, Default)]
+struct Own {
+    to: Option<String>,
+    dry_run: bool,
+    json: bool,
+    check: bool,
+    through: Option<String>,
+    files: Vec<String>,
+}
+
+/// Reads the arguments, the program's name not among them.
+///
+/// # Errors
+/// `Error::Usage` with the word that makes no sense.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation> {
+    let mut parser = lexopt::Parser::from_args(args);
+    let mut verb = None;
+    let (mut flags, mut own) = (Flags::default(), Own::default());
+    while let Some(argument) = parser.next().map_err(|error| usage(&error.to_string()))? {
+        match argument {
+            Short('h') | Long("help") => return Ok(Invocation::Help(help(verb))),
+            Short('V') | Long("version") => return Ok(Invocation::Version),
+            Long("list") => verb = Some(Verb::Status),
+            Value(word) if verb.is_none() && word == "help" => {
+                let topic = parser
+                    .value()
+                    .ok()
+                    .map(|topic| verb_of(&topic))
+                    .transpose()?;
+                return Ok(Invocation::Help(help(topic)));
+            }
+            Value(word) if verb.is_none() => verb = Some(verb_of(&word)?),
+            Value(word) if verb == Some(Verb::Repair) => own.files.push(text("FILE", word)?),
+            Value(word) => {
+                return Err(usage(&format!(
+                    "unexpected argument \"{}\"",
+                    word.to_string_lossy()
+                )));
+            }
+            Short(letter) => {
+                let option = format!("-{letter}");
+                read_option(&option, &mut parser, &mut flags, &mut own)?;
+            }
+            Long(name) => {
+                let option = format!("--{name}");
+                read_option(&option, &mut parser, &mut flags, &mut own)?;
+            }
+        }
+    }
+    let verb = verb.unwrap_or(Verb::Up);
+    own.belongs_to(verb)?;
+    Ok(Invocation::Run(command(verb, own)?, flags))
+}
+
+fn read_option(
+    option: &str,
+    parser: &mut lexopt::Parser,
+    flags: &mut Flags,
+    own: &mut Own,
+) -> Result<()> {
+    let mut value = || parser.value().map_err(|error| usage(&error.to_string()));
+    match option {
+        "--url" => flags.url = Some(text(option, value()?)?),
+        "--dir" => flags.dir = Some(value()?),
+        "--schema" => flags.schema = Some(value()?),
+        "--table" => flags.table = Some(text(option, value()?)?),
+        "--lock-timeout" => flags.lock_timeout = Some(text(option, value()?)?),
+        "--max-wait" => flags.max_wait = Some(text(option, value()?)?),
+        "--color" => flags.color = Some(text(option, value()?)?),
+        "--strict" => flags.strict = true,
+        "--allow-nonempty" => flags.allow_nonempty = true,
+        "-q" | "--quiet" => flags.quiet = true,
+        "-v" | "--verbose" => flags.verbose = true,
+        "--to" => own.to = Some(text(option, value()?)?),
+        "--dry-run" => own.dry_run = true,
+        "--json" => own.json = true,
+        "--check" => own.check = true,
+        "--through" => own.through = Some(text(option, value()?)?),
+        _ => return Err(usage(&format!("unknown option {option}"))),
+    }
+    Ok(())
+}
+
+impl Own {
+    /// Refuses an option of another command: it would be ignored, and its user deceived.
+    fn belongs_to(&self, verb: Verb) -> Result<()> {
+        let given = [
+            ("--to", Verb::Up, self.to.is_some()),
+            ("--dry-run", Verb::Up, self.dry_run),
+            ("--json", Verb::Status, self.json),
+            ("--check", Verb::Status, self.check),
+            ("--through", Verb::Baseline, self.through.is_some()),
+        ];
+        match given
+            .iter()
+            .find(|(_, owner, given)| *given && *owner != verb)
+        {
+            Some((option, owner, _)) => {
+                let message = format!(
+                    "{option} belongs to \"{}\", not to \"{}\"",
+                    owner.word(),
+                    verb.word()
+                );
+                Err(usage(&message))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn command(verb: Verb, own: Own) -> Result<Command> {
+    Ok(match verb {
+        Verb::Up => Command::Up {
+            to: own.to,
+            rehearsal: if own.dry_run {
+                Rehearsal::ShowOnly
+            } else {
+                Rehearsal::Apply
+            },
+        },
+        Verb::Status => Command::Status {
+            format: if own.json {
+                Format::Json
+            } else {
+                Format::Human
+            },
+            check: if own.check {
+                Check::ExitCode
+            } else {
+                Check::ShowOnly
+            },
+        },
+        Verb::Baseline => Command::Baseline {
+            through: own.through,
+        },
+        Verb::Repair if own.files.is_empty() => {
+            return Err(usage("repair needs the name of a file"));
+        }
+        Verb::Repair => Command::Repair { files: own.files },
+    })
+}
+
+impl Verb {
+    const ALL: [Verb; 4] = [Verb::Up, Verb::Status, Verb::Baseline, Verb::Repair];
+
+    fn word(self) -> &'static str {
+        match self {
+            Verb::Up => "up",
+            Verb::Status => "status",
+            Verb::Baseline => "baseline",
+            Verb::Repair => "repair",
+        }
+    }
+}
+
+fn verb_of(word: &OsString) -> Result<Verb> {
+    Verb::ALL
+        .into_iter()
+        .find(|verb| word == verb.word())
+        .ok_or_else(|| usage(&format!("unknown command \"{}\"", word.to_string_lossy())))
+}
+
+fn text(option: &str, value: OsString) -> Result<String> {
+    value
+        .into_string()
+        .map_err(|_| usage(&format!("the value of {option} is not UTF-8")))
+}
+
+fn usage(message: &str) -> Error {
+    Error::Usage {
+        message: message.to_owned(),
+        hint: "see onward --help, or onward COMMAND --help".to_owned(),
+    }
+}
+
+fn help(verb: Option<Verb>) -> &'static str {
+    match verb {
+        None => HELP,
+        Some(Verb::Up) => HELP_UP,
+        Some(Verb::Status) => HELP_STATUS,
+        Some(Verb::Baseline) => HELP_BASELINE,
+        Some(Verb::Repair) => HELP_REPAIR,
+    }
+}
+
+/// What `--version` prints.
+pub const VERSION: &str = concat!("onward ", env!("CARGO_PKG_VERSION"), "\n");
+
+const HELP: &str = include_str!("cli/help.txt");
+const HELP_UP: &str = concat!(include_str!("cli/up.txt"), include_str!("cli/options.txt"));
+const HELP_STATUS: &str = concat!(
+    include_str!("cli/status.txt"),
+    include_str!("cli/options.txt")
+);
+const HELP_BASELINE: &str = concat!(
+    include_str!("cli/baseline.txt"),
+    include_str!("cli/options.txt")
+);
+const HELP_REPAIR: &str = concat!(
+    include_str!("cli/repair.txt"),
+    include_str!("cli/options.txt")
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str, expected: std::result::Result<Invocation, &str>) {
+        let args = line.split_whitespace().map(OsString::from);
+        match (parse(args), expected) {
+            (Ok(got), Ok(expected)) => assert_eq!(got, expected, "{line:?}"),
+            (Err(error), Err(part)) => {
+                assert!(error.to_string().contains(part), "{line:?}: {error}")
+            }
+            (got, expected) => panic!("{line:?}: {got:?} instead of {expected:?}"),
+        }
+    }
+
+    fn up(to: Option<&str>, rehearsal: Rehearsal) -> Command {
+        Command::Up {
+            to: to.map(str::to_owned),
+            rehearsal,
+        }
+    }
+
+    #[test]
+    fn up_is_the_command_where_none_is_named() {
+        let plain = Invocation::Run(up(None, Rehearsal::Apply), Flags::default());
+        check("", Ok(plain.clone()));
+        check("up", Ok(plain));
+        let dry = Invocation::Run(up(Some("0003"), Rehearsal::ShowOnly), Flags::default());
+        check("--dry-run --to=0003", Ok(dry.clone()));
+        check("up --to 0003 --dry-run", Ok(dry));
+    }
+
+    #[test]
+    fn status_has_a_second_name() {
+        let status =
+            |format, check| Invocation::Run(Command::Status { format, check }, Flags::default());
+        check("--list", Ok(status(Format::Human, Check::ShowOnly)));
+        check(
+            "status --json --check",
+            Ok(status(Format::Json, Check::ExitCode)),
+        );
+    }
+
+    #[test]
+    fn general_options_stand_before_or_after_the_command() {
+        let flags = Flags {
+            strict: true,
+            table: Some("t".to_owned()),
+            ..Flags::default()
+        };
+        let expected = Invocation::Run(up(None, Rehearsal::Apply), flags);
+        check("--strict up --table t", Ok(expected.clone()));
+        check("up --table=t --strict", Ok(expected));
+    }
+
+    #[test]
+    fn help_leaves_before_anything_can_fail() {
+        check("--help", Ok(Invocation::Help(HELP)));
+        check("help", Ok(Invocation::Help(HELP)));
+        check("help status", Ok(Invocation::Help(HELP_STATUS)));
+        check("repair -h", Ok(Invocation::Help(HELP_REPAIR)));
+        check("-V", Ok(Invocation::Version));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_named() {
+        check("upp", Err("unknown command \"upp\""));
+        check("up extra", Err("unexpected argument \"extra\""));
+        check("--nonsense", Err("unknown option --nonsense"));
+        check(
+            "status --to 3",
+            Err("--to belongs to \"up\", not to \"status\""),
+        );
+        check("--json", Err("--json belongs to \"status\""));
+        check("repair", Err("needs the name of a file"));
+        check("up --to", Err("--to"));
+        check("help upp", Err("unknown command"));
+    }
+}

@@ -1,0 +1,119 @@
+//! `onward baseline`: records the schema file and migrations as applied, without running them.
+
+use super::up::no_schema;
+use super::{Ground, lock};
+use crate::database::apply::Conditions;
+use crate::database::history::{Ending, NewRow};
+use crate::database::patience::Patience;
+use crate::database::session::Session;
+use crate::database::survey::Survey;
+use crate::error::{Count, Error, Result, exit};
+use crate::migration::Migration;
+use crate::plan::{Finding, History, RowKind};
+use crate::report::Report;
+use crate::settings::Settings;
+
+pub(super) fn run(settings: &Settings, through: Option<&str>, report: &Report) -> Result<u8> {
+    let ground = Ground::read(settings)?;
+    let contained = contained(&ground, through)?;
+    let mut session = Session::connect(&settings.target)?;
+    let seen = ground.survey(&mut session, settings)?;
+    check(&seen, report)?;
+    let mut lock = lock(session, &seen, settings, report)?;
+    let seen = ground.survey(lock.session(), settings)?;
+    check(&seen, report)?;
+    let table = seen.table.as_ref().ok_or_else(no_schema)?;
+    let mut locked = lock.open_second(&settings.target, &mut Patience::new(settings.max_wait))?;
+
+    let last = contained
+        .last()
+        .map_or("", |migration| migration.name.version());
+    let schema = ground.files.schema.as_ref();
+    let rows = schema
+        .map(|schema| {
+            NewRow::of_schema(
+                schema,
+                through.or(schema.through()).unwrap_or(last),
+                RowKind::Marked,
+            )
+        })
+        .into_iter()
+        .chain(
+            contained
+                .iter()
+                .map(|migration| NewRow::of_migration(migration, RowKind::Marked)),
+        );
+    let mut statements = table.create(seen.missing_schema);
+    statements.extend(rows.map(|row| table.insert(&row, Ending::Recorded)));
+    let conditions = Conditions {
+        table,
+        facts: &seen.facts,
+        lock_timeout: settings.lock_timeout,
+    };
+    locked
+        .transact(&statements, conditions)
+        .map_err(|trouble| Error::Database {
+            doing: format!("cannot record the baseline in {table}"),
+            trouble,
+        })?;
+
+    for migration in contained {
+        report.say(&format!(
+            "recorded {}",
+            crate::error::Escaped(migration.name.filename())
+        ));
+    }
+    let schema = schema.map_or("", |_| "the schema file and ");
+    report.say(&format!(
+        "Recorded {schema}{} without running them",
+        Count(contained.len(), "migration")
+    ));
+    Ok(exit::DONE)
+}
+
+/// The migrations to record.
+fn contained<'a>(ground: &'a Ground, through: Option<&str>) -> Result<&'a [Migration]> {
+    let files = &ground.files;
+    let Some(version) = through else {
+        return if files.schema.is_some() {
+            Ok(files.contained_in_schema())
+        } else {
+            Err(Error::Usage {
+                message: "there is no schema file, so the migrations to record must be named".to_owned(),
+                hint: "name the last one that the database contains: onward baseline --through VERSION".to_owned(),
+            })
+        };
+    };
+    let contained = files.through(version);
+    if contained
+        .last()
+        .is_none_or(|last| last.name.version() != version)
+    {
+        return Err(Error::Usage {
+            message: format!(
+                "--through {version}: no migration in {} has this version",
+                files.dir
+            ),
+            hint: "write the digits as the file name has them, zeros included".to_owned(),
+        });
+    }
+    Ok(contained)
+}
+
+/// Only a database without history takes a baseline.
+fn check(seen: &Survey, report: &Report) -> Result<()> {
+    let finding = match &seen.observed.history {
+        History::Present(present) => Finding::HasHistory {
+            table: present.table.clone(),
+        },
+        History::Unusable(finding) => finding.clone(),
+        History::Absent(_) => match &seen.observed.read_only {
+            Some(reason) => Finding::ReadOnly {
+                reason: reason.clone(),
+            },
+            None => return Ok(()),
+        },
+    };
+    report.refusal(&finding);
+    Err(Error::Refused { count: 1 })
+}

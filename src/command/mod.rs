@@ -1,0 +1,80 @@
+//! The commands: each a short story of gathering, planning, acting and reporting. The only room where the others meet.
+
+mod baseline;
+mod repair;
+mod status;
+mod up;
+
+use std::collections::BTreeSet;
+
+use crate::cli::Command;
+use crate::database::patience::Patience;
+use crate::database::run_lock::RunLock;
+use crate::database::session::Session;
+use crate::database::survey::{Survey, survey};
+use crate::error::{Error, Result};
+use crate::migration::{Files, SchemaFile};
+use crate::plan::Plan;
+use crate::report::Report;
+use crate::settings::Settings;
+use crate::sql::hazard;
+
+/// Runs a command; the exit code.
+///
+/// # Errors
+/// Why the command ended without success.
+pub fn run(command: &Command, settings: &Settings, report: &Report) -> Result<u8> {
+    match command {
+        Command::Up { to, rehearsal } => up::run(settings, to.as_deref(), *rehearsal, report),
+        Command::Status { format, check } => status::run(settings, *format, *check, report),
+        Command::Baseline { through } => baseline::run(settings, through.as_deref(), report),
+        Command::Repair { files } => repair::run(settings, files, report),
+    }
+}
+
+/// What every command begins with: the files, read and checked before anything connects, and the schemas they name.
+struct Ground {
+    files: Files,
+    schemas: BTreeSet<String>,
+}
+
+impl Ground {
+    fn read(settings: &Settings) -> Result<Ground> {
+        let files = Files::read(&settings.location)?;
+        let text = files
+            .schema
+            .as_ref()
+            .map_or("", |schema: &SchemaFile| &schema.file.text);
+        let schemas = hazard::schema_names(text);
+        Ok(Ground { files, schemas })
+    }
+
+    fn survey(&self, session: &mut Session, settings: &Settings) -> Result<Survey> {
+        survey(session, &settings.table, &self.schemas)
+    }
+}
+
+/// Shows the findings of a plan, and ends the run if any is a refusal.
+fn refuse(plan: &Plan, settings: &Settings, report: &Report) -> Result<()> {
+    report.findings(plan, settings.strict);
+    match plan.refusals(settings.strict) {
+        0 => Ok(()),
+        count => Err(Error::Refused { count }),
+    }
+}
+
+/// Takes the run lock.
+fn lock(session: Session, seen: &Survey, settings: &Settings, report: &Report) -> Result<RunLock> {
+    let mut last = None;
+    RunLock::take(
+        session,
+        &seen.facts,
+        &mut Patience::new(settings.max_wait),
+        &mut |holder| {
+            if last.as_ref() != Some(holder) {
+                report.waiting(holder);
+                last = Some(holder.clone());
+            }
+        },
+    )
+}

@@ -1,0 +1,141 @@
+//! `onward repair`: accepts changed and renamed files.
+
+use std::path::Path;
+
+use super::{Ground, lock};
+use crate::database::apply::Conditions;
+use crate::database::history::{HistoryTable, NewRow};
+use crate::database::patience::Patience;
+use crate::database::session::Session;
+use crate::database::survey::Survey;
+use crate::error::{Error, Escaped, Result, exit};
+use crate::plan::repair::{Repair, repair};
+use crate::plan::{Finding, History, Recorded, RowKind};
+use crate::report::Report;
+use crate::settings::Settings;
+
+pub(super) fn run(settings: &Settings, names: &[String], report: &Report) -> Result<u8> {
+    let ground = Ground::read(settings)?;
+    let mut session = Session::connect(&settings.target)?;
+    let seen = ground.survey(&mut session, settings)?;
+    let repairs = plan(&ground, rows(&seen, report)?, names)?;
+    if repairs
+        .iter()
+        .all(|repair| matches!(repair, Repair::Nothing(_)))
+    {
+        repairs
+            .iter()
+            .for_each(|repair| report.say(&sentence(repair)));
+        return Ok(exit::DONE);
+    }
+    let mut lock = lock(session, &seen, settings, report)?;
+    let seen = ground.survey(lock.session(), settings)?;
+    let repairs = plan(&ground, rows(&seen, report)?, names)?;
+    let mut locked = lock.open_second(&settings.target, &mut Patience::new(settings.max_wait))?;
+
+    // A history that was read has a table.
+    if let Some(table) = &seen.table {
+        let statements: String = repairs
+            .iter()
+            .map(|repair| statement(table, repair))
+            .collect();
+        let conditions = Conditions {
+            table,
+            facts: &seen.facts,
+            lock_timeout: settings.lock_timeout,
+        };
+        locked
+            .transact(&statements, conditions)
+            .map_err(|trouble| Error::Database {
+                doing: format!("cannot repair the history {table}"),
+                trouble,
+            })?;
+    }
+    repairs
+        .iter()
+        .for_each(|repair| report.say(&sentence(repair)));
+    Ok(exit::DONE)
+}
+
+/// The rows of a history that may be written.
+fn rows<'a>(seen: &'a Survey, report: &Report) -> Result<&'a [Recorded]> {
+    let finding = match (&seen.observed.history, &seen.observed.read_only) {
+        (History::Unusable(finding), _) => finding.clone(),
+        (History::Absent(_), _) => Finding::NoHistory,
+        (History::Present(_), Some(reason)) => Finding::ReadOnly {
+            reason: reason.clone(),
+        },
+        (History::Present(present), None) => match &present.distrust {
+            Some(problems) => Finding::Distrusted {
+                table: present.table.clone(),
+                problems: problems.clone(),
+            },
+            None => return Ok(&present.rows),
+        },
+    };
+    report.refusal(&finding);
+    Err(Error::Refused { count: 1 })
+}
+
+fn plan<'a>(ground: &'a Ground, rows: &'a [Recorded], names: &[String]) -> Result<Vec<Repair<'a>>> {
+    names
+        .iter()
+        .map(|name| {
+            // A path is as good as a name.
+            let filename = Path::new(name)
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or(name);
+            repair(&ground.files, rows, filename).ok_or_else(|| Error::Usage {
+                message: format!(
+                    "{} is no migration in {}",
+                    Escaped(name),
+                    Escaped(&ground.files.dir)
+                ),
+                hint: "name a file as onward status shows it".to_owned(),
+            })
+        })
+        .collect()
+}
+
+fn statement(table: &HistoryTable, repair: &Repair) -> String {
+    match repair {
+        Repair::Change(migration) => table.accept(
+            migration.name.filename(),
+            &NewRow::of_migration(migration, RowKind::Migration),
+        ),
+        Repair::Name { from, migration } => {
+            let forget = table.forget_failure(migration.name.filename());
+            forget + &table.accept(from, &NewRow::of_migration(migration, RowKind::Migration))
+        }
+        Repair::Failure(migration) => table.forget_failure(migration.name.filename()),
+        Repair::Nothing(_) => String::new(),
+    }
+}
+
+fn sentence(repair: &Repair) -> String {
+    match repair {
+        Repair::Change(migration) => {
+            format!(
+                "accepted the text of {} as it is now",
+                Escaped(migration.name.filename())
+            )
+        }
+        Repair::Name { from, migration } => {
+            format!(
+                "accepted the name {} for {}",
+                Escaped(migration.name.filename()),
+                Escaped(from)
+            )
+        }
+        Repair::Failure(migration) => {
+            format!(
+                "forgot the failed attempt of {}",
+                Escaped(migration.name.filename())
+            )
+        }
+        Repair::Nothing(migration) => {
+            format!("{}: nothing to repair", Escaped(migration.name.filename()))
+        }
+    }
+}

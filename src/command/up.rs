@@ -1,0 +1,303 @@
+//! `onward up`: the baseline if needed, then every pending migration.
+
+use super::{Ground, lock, refuse};
+use crate::cli::Rehearsal;
+use crate::database::apply::{Attempt, Conditions, Fault, Job};
+use crate::database::history::{HistoryTable, NewRow};
+use crate::database::patience::Patience;
+use crate::database::run_lock::Locked;
+use crate::database::session::Session;
+use crate::database::survey::Survey;
+use crate::error::{Error, Failure, Result, Trouble, exit};
+use crate::migration::{Migration, SchemaFile};
+use crate::plan::{Goal, History, Opening, Plan, RowKind, plan};
+use crate::report::Report;
+use crate::settings::Settings;
+use crate::timeout::Spoken;
+
+pub(super) fn run(
+    settings: &Settings,
+    to: Option<&str>,
+    rehearsal: Rehearsal,
+    report: &Report,
+) -> Result<u8> {
+    let ground = Ground::read(settings)?;
+    let goal = goal(&ground, settings, to)?;
+    let mut session = Session::connect(&settings.target)?;
+    let seen = ground.survey(&mut session, settings)?;
+    let shown = plan(&ground.files, &seen.observed, &goal);
+    if rehearsal == Rehearsal::ShowOnly {
+        report.findings(&shown, settings.strict);
+        report.dry_run(&shown);
+        return Ok(exit::DONE);
+    }
+    refuse(&shown, settings, report)?;
+    let mut run = Run {
+        settings,
+        report,
+        ground: &ground,
+        goal: &goal,
+        applied: Vec::new(),
+    };
+    let recorded = if shown.is_empty() {
+        shown.applied()
+    } else {
+        run.catch_up(session, seen)?
+    };
+    match to {
+        Some(version) => report.done_up_to(&run.applied, version, recorded),
+        None => report.done(&run.applied, recorded),
+    }
+    Ok(exit::DONE)
+}
+
+fn goal(ground: &Ground, settings: &Settings, to: Option<&str>) -> Result<Goal> {
+    if let Some(version) = to
+        && !ground
+            .files
+            .migrations
+            .iter()
+            .any(|migration| migration.name.version() == version)
+    {
+        return Err(Error::Usage {
+            message: format!(
+                "--to {version}: no migration in {} has this version",
+                ground.files.dir
+            ),
+            hint: "write the digits as the file name has them, zeros included".to_owned(),
+        });
+    }
+    Ok(Goal {
+        to: to.map(str::to_owned),
+        nonempty: settings.nonempty,
+    })
+}
+
+/// A run that changes the database.
+struct Run<'a> {
+    settings: &'a Settings,
+    report: &'a Report,
+    ground: &'a Ground,
+    goal: &'a Goal,
+    /// File names of what this run has applied, the schema file not among them.
+    applied: Vec<String>,
+}
+
+/// How a walk through a plan ended.
+enum Walk {
+    Done,
+    /// The history has moved on, or the connection is gone: what is due must be asked again.
+    Again(String),
+}
+
+impl Run<'_> {
+    /// Takes the run lock, plans again by what the history says then, and applies; how many are applied in the end.
+    fn catch_up(&mut self, mut session: Session, mut seen: Survey) -> Result<usize> {
+        let mut patience = Patience::new(self.settings.max_wait);
+        loop {
+            let mut lock = lock(session, &seen, self.settings, self.report)?;
+            seen = self.ground.survey(lock.session(), self.settings)?;
+            let due = plan(&self.ground.files, &seen.observed, self.goal);
+            // What was shown before the lock is not shown again.
+            if due.refusals(self.settings.strict) > 0 {
+                refuse(&due, self.settings, self.report)?;
+            }
+            if due.is_empty() {
+                return Ok(due.applied());
+            }
+            let mut locked = lock.open_second(&self.settings.target, &mut patience)?;
+            match self.walk(&mut locked, &seen, &due)? {
+                Walk::Done => return Ok(due.applied() + contained(&due) + due.due.len()),
+                Walk::Again(reason) => self.report.reconnecting(&reason),
+            }
+            drop(locked);
+            session = self.reconnect(&mut patience)?;
+        }
+    }
+
+    /// A new session, as soon as the server gives one.
+    fn reconnect(&self, patience: &mut Patience) -> Result<Session> {
+        loop {
+            match Session::connect(&self.settings.target) {
+                Err(Error::Connect { trouble, .. }) if trouble.may_pass() && patience.pause() => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Applies all that is due, in order.
+    fn walk(&mut self, locked: &mut Locked, seen: &Survey, due: &Plan) -> Result<Walk> {
+        let table = seen.table.as_ref().ok_or_else(no_schema)?;
+        let conditions = Conditions {
+            table,
+            facts: &seen.facts,
+            lock_timeout: self.settings.lock_timeout,
+        };
+        let create = table.create(seen.missing_schema);
+        match &due.opening {
+            Opening::Nothing => {}
+            Opening::CreateHistory => locked
+                .transact(&create, conditions)
+                .map_err(|trouble| cannot_create(table, trouble))?,
+            Opening::Baseline { schema, contained } => {
+                let job = baseline_job(schema, contained, create);
+                if let Walk::Again(reason) = self.apply(locked, &job, conditions, seen, due)? {
+                    return Ok(Walk::Again(reason));
+                }
+            }
+        }
+        for migration in &due.due {
+            let job = Job {
+                file: &migration.file,
+                preparation: String::new(),
+                row: NewRow::of_migration(migration, RowKind::Migration),
+                contained: Vec::new(),
+            };
+            if let Walk::Again(reason) = self.apply(locked, &job, conditions, seen, due)? {
+                return Ok(Walk::Again(reason));
+            }
+            self.applied.push(migration.name.filename().to_owned());
+        }
+        Ok(Walk::Done)
+    }
+
+    /// Applies one file, as often as somebody else is in the way.
+    fn apply(
+        &self,
+        locked: &mut Locked,
+        job: &Job,
+        conditions: Conditions,
+        seen: &Survey,
+        due: &Plan,
+    ) -> Result<Walk> {
+        let file = &job.row.filename;
+        let mut patience = Patience::new(self.settings.max_wait);
+        for notice in job
+            .file
+            .omitted
+            .iter()
+            .filter_map(|omission| omission.notice.as_ref())
+        {
+            self.report.notice(notice);
+        }
+        loop {
+            self.report.applying(file);
+            let attempt = locked.try_apply(job, conditions);
+            self.report.server_notices(file, &locked.take_notices());
+            match attempt {
+                Attempt::Applied { time } => {
+                    self.report.applied(file, time);
+                    return Ok(Walk::Done);
+                }
+                Attempt::Blocked(error) => {
+                    self.report.blocked(file, &error);
+                    if !patience.pause() {
+                        return Err(Error::GaveUp {
+                            waiting_for: format!("the locks of {file}"),
+                            waited: Spoken(patience.waited()).to_string(),
+                            holder: None,
+                        });
+                    }
+                }
+                Attempt::Overtaken => {
+                    return Ok(Walk::Again(format!("another runner recorded {file}")));
+                }
+                Attempt::Lost(trouble) => {
+                    return Ok(Walk::Again(format!("the connection was lost: {trouble}")));
+                }
+                Attempt::NotRecorded(error) => {
+                    let trouble = Trouble::Server(Box::new(error));
+                    return Err(cannot_record(file, conditions.table, trouble));
+                }
+                Attempt::Failed(fault) => return Err(self.failure(job, *fault, seen, due)),
+            }
+        }
+    }
+
+    fn failure(&self, job: &Job, fault: Fault, seen: &Survey, due: &Plan) -> Error {
+        let baseline = !job.preparation.is_empty();
+        let legacy =
+            matches!(&seen.observed.history, History::Absent(absent) if !absent.objects.is_empty());
+        let exists = baseline && legacy && fault.error.is_duplicate();
+        let names = due
+            .due
+            .iter()
+            .map(|migration| migration.name.filename().to_owned());
+        let pending: Vec<String> = if baseline {
+            std::iter::once(job.row.filename.clone())
+                .chain(names)
+                .collect()
+        } else {
+            names.skip_while(|name| *name != job.row.filename).collect()
+        };
+        let rolled_back = if baseline {
+            format!(
+                "{} as a whole, the history table included",
+                job.row.filename
+            )
+        } else {
+            format!("{} as a whole", job.row.filename)
+        };
+        let failure = Box::new(Failure {
+            path: job.file.path.clone(),
+            place: fault.place,
+            explanation: fault.explanation,
+            error: fault.error,
+            rolled_back,
+            applied: self.applied.clone(),
+            pending,
+        });
+        if exists {
+            Error::BaselineExists(failure)
+        } else {
+            Error::Migration(failure)
+        }
+    }
+}
+
+fn contained(due: &Plan) -> usize {
+    match due.opening {
+        Opening::Baseline { contained, .. } => contained.len(),
+        Opening::Nothing | Opening::CreateHistory => 0,
+    }
+}
+
+fn baseline_job<'a>(schema: &'a SchemaFile, contained: &[Migration], create: String) -> Job<'a> {
+    Job {
+        file: &schema.file,
+        preparation: create,
+        row: NewRow::of_schema(
+            schema,
+            schema.through().unwrap_or_default(),
+            RowKind::Baseline,
+        ),
+        contained: contained
+            .iter()
+            .map(|inside| NewRow::of_migration(inside, RowKind::Baseline))
+            .collect(),
+    }
+}
+
+/// There is no schema in which the history table could be created.
+pub(super) fn no_schema() -> Error {
+    Error::Usage {
+        message: "no schema of the search_path exists, so there is no place for the history table"
+            .to_owned(),
+        hint: "name one, and it will be created: onward --table SCHEMA.schema_migrations"
+            .to_owned(),
+    }
+}
+
+fn cannot_create(table: &HistoryTable, trouble: Trouble) -> Error {
+    Error::Database {
+        doing: format!("cannot create the history table {table}"),
+        trouble,
+    }
+}
+
+fn cannot_record(file: &str, table: &HistoryTable, trouble: Trouble) -> Error {
+    Error::Database {
+        doing: format!("cannot record {file} in the history {table}, so it was not run"),
+        trouble,
+    }
+}

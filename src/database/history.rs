@@ -1,0 +1,368 @@
+//! The history table: the only place that knows its columns.
+
+use std::fmt::{self, Write as _};
+
+use postgres::SimpleQueryRow;
+
+use super::quote;
+use super::session::{Rows, Session};
+use crate::error::Trouble;
+use crate::migration::{Migration, SchemaFile};
+use crate::plan::{Recorded, RowKind, RowStatus};
+
+/// A history table that exists or is to be created, by its full name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryTable {
+    pub schema: String,
+    pub name: String,
+}
+
+/// The columns by which the table is recognised: name and type.
+pub const COLUMNS: [(&str, &str); 15] = [
+    ("id", "int8"),
+    ("filename", "text"),
+    ("version", "text"),
+    ("description", "text"),
+    ("kind", "text"),
+    ("status", "text"),
+    ("checksum", "text"),
+    ("sql_checksum", "text"),
+    ("started_at", "timestamptz"),
+    ("applied_at", "timestamptz"),
+    ("execution_time_ms", "int8"),
+    ("statements_done", "int4"),
+    ("applied_by", "text"),
+    ("tool_version", "text"),
+    ("error_message", "text"),
+];
+
+impl fmt::Display for HistoryTable {
+    /// As a user writes it for `--table`: quoted only where it must be.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut first = true;
+        for name in [&self.schema, &self.name] {
+            let plain = name
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+                && !name.starts_with(|c: char| c.is_ascii_digit());
+            let separator = if first { "" } else { "." };
+            first = false;
+            if plain {
+                write!(f, "{separator}{name}")?;
+            } else {
+                write!(f, "{separator}{}", quote::identifier(name))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a new row says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRow {
+    pub filename: String,
+    pub version: String,
+    pub description: String,
+    pub kind: RowKind,
+    pub checksum: String,
+    pub sql_checksum: String,
+}
+
+/// How a row ends up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending<'a> {
+    /// `finish` will complete it in the same transaction.
+    Begun,
+    /// Recorded without running.
+    Recorded,
+    /// A failed attempt, with its message.
+    Failed(&'a str),
+}
+
+/// The text by which the failure of `finish` knows itself.
+pub const ROW_IS_GONE: &str = "rows of this migration in the history: ";
+
+impl NewRow {
+    /// The row of a migration.
+    #[must_use]
+    pub fn of_migration(migration: &Migration, kind: RowKind) -> NewRow {
+        NewRow {
+            filename: migration.name.filename().to_owned(),
+            version: migration.name.version().to_owned(),
+            description: migration.description(),
+            kind,
+            checksum: migration.file.checksum.clone(),
+            sql_checksum: migration.file.sql_checksum.clone(),
+        }
+    }
+
+    /// The row of the schema file.
+    #[must_use]
+    pub fn of_schema(schema: &SchemaFile, through: &str, kind: RowKind) -> NewRow {
+        NewRow {
+            filename: SchemaFile::FILENAME.to_owned(),
+            version: through.to_owned(),
+            description: schema.description(),
+            kind,
+            checksum: schema.file.checksum.clone(),
+            sql_checksum: schema.file.sql_checksum.clone(),
+        }
+    }
+}
+
+impl HistoryTable {
+    /// The qualified, quoted name.
+    #[must_use]
+    pub fn qualified(&self) -> String {
+        format!(
+            "{}.{}",
+            quote::identifier(&self.schema),
+            quote::identifier(&self.name)
+        )
+    }
+
+    /// Statements that create the table, and its schema if that may be missing.
+    #[must_use]
+    pub fn create(&self, missing_schema: MissingSchema) -> String {
+        let table = self.qualified();
+        let mut sql = String::new();
+        if missing_schema == MissingSchema::Create {
+            let _ = writeln!(
+                sql,
+                "CREATE SCHEMA IF NOT EXISTS {};",
+                quote::identifier(&self.schema)
+            );
+        }
+        let words = |words: &[&str]| {
+            words
+                .iter()
+                .map(|word| quote::literal(word))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let kinds = words(&RowKind::WORDS.map(|(_, word)| word));
+        let states = words(&RowStatus::WORDS.map(|(_, word)| word));
+        let _ = write!(
+            sql,
+            "CREATE TABLE {table} (
+  id pg_catalog.int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  filename pg_catalog.text NOT NULL,
+  version pg_catalog.text NOT NULL,
+  description pg_catalog.text NOT NULL,
+  kind pg_catalog.text NOT NULL CHECK (kind OPERATOR(pg_catalog.=) ANY (CAST(ARRAY[{kinds}] AS pg_catalog.text[]))),
+  status pg_catalog.text NOT NULL CHECK (status OPERATOR(pg_catalog.=) ANY (CAST(ARRAY[{states}] AS pg_catalog.text[]))),
+  checksum pg_catalog.text,
+  sql_checksum pg_catalog.text,
+  started_at pg_catalog.timestamptz NOT NULL,
+  applied_at pg_catalog.timestamptz,
+  execution_time_ms pg_catalog.int8,
+  statements_done pg_catalog.int4,
+  applied_by pg_catalog.text NOT NULL,
+  tool_version pg_catalog.text NOT NULL,
+  error_message pg_catalog.text
+);
+CREATE UNIQUE INDEX ON {table} (filename)
+  WHERE status OPERATOR(pg_catalog.=) ANY (CAST(ARRAY['applied', 'running'] AS pg_catalog.text[]));
+COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row with status applied exists exactly if the effects of the file are committed';
+"
+        );
+        for (column, comment) in COMMENTS {
+            let _ = writeln!(
+                sql,
+                "COMMENT ON COLUMN {table}.{column} IS {};",
+                quote::literal(comment)
+            );
+        }
+        sql
+    }
+
+    /// Statements that replace the failed rows of a file by a new row.
+    #[must_use]
+    pub fn insert(&self, row: &NewRow, ending: Ending) -> String {
+        let table = self.qualified();
+        let now = "pg_catalog.clock_timestamp()";
+        let (status, applied_at, time, error) = match ending {
+            Ending::Begun => (RowStatus::Applied, "NULL", "NULL", None),
+            Ending::Recorded => (RowStatus::Applied, now, "0", None),
+            Ending::Failed(message) => (RowStatus::Failed, "NULL", "NULL", Some(message)),
+        };
+        let filename = quote::literal(&row.filename);
+        format!(
+            "DELETE FROM {table} WHERE filename OPERATOR(pg_catalog.=) {filename} AND status OPERATOR(pg_catalog.=) 'failed';\n\
+             INSERT INTO {table} (filename, version, description, kind, status, checksum, sql_checksum, started_at, \
+             applied_at, execution_time_ms, applied_by, tool_version, error_message) VALUES ({filename}, {}, {}, '{}', \
+             '{}', {}, {}, {now}, {applied_at}, {time}, session_user, {}, {});\n",
+            quote::literal(&row.version),
+            quote::literal(&row.description),
+            row.kind.word(),
+            status.word(),
+            quote::literal(&row.checksum),
+            quote::literal(&row.sql_checksum),
+            quote::literal(TOOL_VERSION),
+            quote::optional(error),
+        )
+    }
+
+    /// A statement that completes the row of a file that has run, and fails unless there is exactly one.
+    #[must_use]
+    pub fn finish(&self, filename: &str) -> String {
+        // The cast is what fails. It depends on the count, or the server would do it before it counted.
+        format!(
+            "WITH finished AS (UPDATE {} SET applied_at = pg_catalog.clock_timestamp(), execution_time_ms = \
+             CAST(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) started_at) \
+             OPERATOR(pg_catalog.*) 1000 AS pg_catalog.int8) WHERE filename OPERATOR(pg_catalog.=) {} \
+             AND status OPERATOR(pg_catalog.=) 'applied' RETURNING 1) SELECT CASE WHEN pg_catalog.count(*) \
+             OPERATOR(pg_catalog.=) 1 THEN 1 ELSE CAST(pg_catalog.concat('{ROW_IS_GONE}', pg_catalog.count(*)) AS \
+             pg_catalog.int4) END FROM finished;\n",
+            self.qualified(),
+            quote::literal(filename),
+        )
+    }
+
+    /// A statement that gives the applied row of `from` the name, version and checksums of a file: the acceptance of a
+    /// changed or renamed file.
+    #[must_use]
+    pub fn accept(&self, from: &str, row: &NewRow) -> String {
+        format!(
+            "UPDATE {} SET filename = {}, version = {}, checksum = {}, sql_checksum = {} \
+             WHERE filename OPERATOR(pg_catalog.=) {} AND status OPERATOR(pg_catalog.=) 'applied';\n",
+            self.qualified(),
+            quote::literal(&row.filename),
+            quote::literal(&row.version),
+            quote::literal(&row.checksum),
+            quote::literal(&row.sql_checksum),
+            quote::literal(from),
+        )
+    }
+
+    /// A statement that removes the failed rows of a file.
+    #[must_use]
+    pub fn forget_failure(&self, filename: &str) -> String {
+        format!(
+            "DELETE FROM {} WHERE filename OPERATOR(pg_catalog.=) {} AND status OPERATOR(pg_catalog.=) 'failed';\n",
+            self.qualified(),
+            quote::literal(filename)
+        )
+    }
+
+    /// All rows, in the order in which they were written.
+    ///
+    /// # Errors
+    /// What the server or the connection said.
+    pub fn read(&self, session: &mut Session) -> Result<Vec<Recorded>, ReadError> {
+        let time = |column: &str| {
+            format!(
+                "pg_catalog.to_char(pg_catalog.timezone('UTC', {column}), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+            )
+        };
+        let sql = format!(
+            "SELECT filename, version, description, kind, status, checksum, sql_checksum, {}, {}, execution_time_ms, \
+             applied_by, error_message FROM {} ORDER BY id",
+            time("started_at"),
+            time("applied_at"),
+            self.qualified()
+        );
+        let rows: Rows = session.ask(&sql)?.pop().unwrap_or_default();
+        rows.iter().map(recorded).collect()
+    }
+}
+
+/// Whether `--table` named a schema, which is then created too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingSchema {
+    Create,
+    Leave,
+}
+
+/// Why the history could not be read.
+#[derive(Debug)]
+pub enum ReadError {
+    Trouble(Trouble),
+    /// A word or value that this version does not know.
+    Unknown(String),
+}
+
+impl From<Trouble> for ReadError {
+    fn from(trouble: Trouble) -> ReadError {
+        ReadError::Trouble(trouble)
+    }
+}
+
+/// What the history says of who wrote a row.
+const TOOL_VERSION: &str = concat!("onward ", env!("CARGO_PKG_VERSION"));
+
+const COMMENTS: [(&str, &str); 15] = [
+    ("id", "order of events"),
+    (
+        "filename",
+        "name of the file or folder; schema.sql for the baseline itself",
+    ),
+    (
+        "version",
+        "digits of the name as written; for the schema file the version that it goes through, or empty",
+    ),
+    (
+        "description",
+        "the Description: comment of the file, else its name in words",
+    ),
+    (
+        "kind",
+        "migration: ran here; baseline: the schema file, or a migration that it contained; marked: recorded without running; adopted: taken over from another tool",
+    ),
+    (
+        "status",
+        "applied, running (files that cannot run in a transaction), failed, rolled_back",
+    ),
+    ("checksum", "SHA-256 of the text with LF line ends"),
+    (
+        "sql_checksum",
+        "SHA-256 of the SQL without comments and white space",
+    ),
+    ("started_at", "when it began"),
+    ("applied_at", "when it was done"),
+    (
+        "execution_time_ms",
+        "milliseconds from one to the other, by the clock of the server",
+    ),
+    (
+        "statements_done",
+        "progress of a file that cannot run in a transaction",
+    ),
+    ("applied_by", "session_user"),
+    ("tool_version", "who wrote the row"),
+    ("error_message", "of a failed attempt, with its SQLSTATE"),
+];
+
+fn recorded(row: &SimpleQueryRow) -> Result<Recorded, ReadError> {
+    let text = |index: usize| row.try_get(index).ok().flatten().map(str::to_owned);
+    let required = |index: usize| text(index).unwrap_or_default();
+    let word = |index: usize| row.try_get(index).ok().flatten().unwrap_or("");
+    let unknown = |column: &str, value: &str| {
+        ReadError::Unknown(format!(
+            "{} has {column} \"{value}\", which this version of onward does not know",
+            word(0)
+        ))
+    };
+    let (kind, status) = (word(3), word(4));
+    Ok(Recorded {
+        filename: required(0),
+        version: required(1),
+        description: required(2),
+        kind: by_word(&RowKind::WORDS, kind).ok_or_else(|| unknown("kind", kind))?,
+        status: by_word(&RowStatus::WORDS, status).ok_or_else(|| unknown("status", status))?,
+        checksum: text(5),
+        sql_checksum: text(6),
+        started_at: required(7),
+        applied_at: text(8),
+        execution_time_ms: text(9).and_then(|ms| ms.parse().ok()),
+        applied_by: required(10),
+        error_message: text(11),
+    })
+}
+
+fn by_word<T: Copy>(words: &[(T, &str)], word: &str) -> Option<T> {
+    words
+        .iter()
+        .find(|(_, known)| *known == word)
+        .map(|(value, _)| *value)
+}

@@ -1,0 +1,15 @@
+//! The database: sessions, the history table, the run lock, and applying.
+//!
+//! The only room that names the crate `postgres` (beside `error`). All SQL of our own stands here, with the schema of
+//! every object, function and operator, so that nothing in the search_path can run in its stead.
+
+pub mod apply;
+pub mod conninfo;
+pub mod history;
+pub mod patience;
+pub mod quote;
+pub mod run_lock;
+pub mod session;
+pub mod survey;
+pub mod table_name;
+pub mod tools;

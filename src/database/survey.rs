@@ -1,0 +1,419 @@
+//! What stands in the database: two messages tell all that a plan needs.
+
+use std::collections::BTreeSet;
+
+use postgres::SimpleQueryRow;
+
+use super::history::{self, HistoryTable, MissingSchema, ReadError};
+use super::quote::{literal, text_array};
+use super::run_lock;
+use super::session::Session;
+use super::table_name::TableName;
+use super::tools;
+use crate::error::{Error, Result, Trouble};
+use crate::plan::{Finding, History, NoHistory, Observed, PresentHistory, Standing};
+
+/// Facts about the server and the session.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// `server_version_num`: 150018 for 15.18.
+    pub version_num: u32,
+    pub version: String,
+    pub database: String,
+    pub current_user: String,
+    /// `transaction_read_only` of a fresh transaction.
+    pub read_only: bool,
+    pub in_recovery: bool,
+    /// The schemas of the search_path that exist, for messages.
+    pub search_path: String,
+    /// Where a new table would go.
+    pub first_schema: Option<String>,
+    pub standard_conforming_strings: bool,
+    /// The server can notice that a client is gone while it works (`client_connection_check_interval`).
+    pub checks_connection: bool,
+    /// Somebody holds the run lock.
+    pub run_lock_held: bool,
+}
+
+/// All that was seen.
+#[derive(Debug)]
+pub struct Survey {
+    pub facts: Facts,
+    /// Where the history is, or would be created; none when the search_path names no schema that exists.
+    pub table: Option<HistoryTable>,
+    pub missing_schema: MissingSchema,
+    pub observed: Observed,
+}
+
+/// Looks at the database, in two round trips.
+///
+/// `schemas` are those that the schema file names: what stands in them counts as the database's own.
+///
+/// # Errors
+/// The connection is lost, or the server refuses to show its catalogs.
+pub fn survey(
+    session: &mut Session,
+    name: &TableName,
+    schemas: &BTreeSet<String>,
+) -> Result<Survey> {
+    let look = format!("{};\n{}", facts_sql(), candidates_sql(name));
+    let mut answers = session
+        .ask(&look)
+        .map_err(failed("cannot look at the database"))?
+        .into_iter();
+    let facts = answers
+        .next()
+        .unwrap_or_default()
+        .first()
+        .map(facts)
+        .ok_or_else(|| Error::Database {
+            doing: "cannot look at the database".to_owned(),
+            trouble: Trouble::Connection("the server gave no answer to a query".to_owned()),
+        })?;
+    let candidates: Vec<Candidate> = answers
+        .next()
+        .unwrap_or_default()
+        .iter()
+        .map(candidate)
+        .collect();
+    let read_only = read_only_reason(&facts);
+    let (table, history) = match choose(candidates, name, &facts) {
+        Choice::Unusable(finding) => (None, History::Unusable(finding)),
+        Choice::History { table, distrust } => {
+            let history = read(session, &table, distrust)?;
+            (Some(table), history)
+        }
+        Choice::None => (
+            None,
+            History::Absent(look_around(session, &facts, schemas)?),
+        ),
+    };
+    let created_in = name.schema.clone().or_else(|| facts.first_schema.clone());
+    let table = table.or_else(|| {
+        created_in.map(|schema| HistoryTable {
+            schema,
+            name: name.name.clone(),
+        })
+    });
+    let missing_schema = if name.schema.is_some() {
+        MissingSchema::Create
+    } else {
+        MissingSchema::Leave
+    };
+    Ok(Survey {
+        facts,
+        table,
+        missing_schema,
+        observed: Observed { read_only, history },
+    })
+}
+
+fn failed(doing: &'static str) -> impl Fn(Trouble) -> Error {
+    move |trouble| Error::Database {
+        doing: doing.to_owned(),
+        trouble,
+    }
+}
+
+fn facts_sql() -> String {
+    format!(
+        "SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.current_setting('server_version'), \
+         pg_catalog.current_database(), current_user, pg_catalog.current_setting('transaction_read_only'), \
+         pg_catalog.pg_is_in_recovery(), pg_catalog.array_to_string(pg_catalog.current_schemas(false), ', '), \
+         pg_catalog.current_schema(), pg_catalog.current_setting('standard_conforming_strings'), \
+         pg_catalog.strpos(pg_catalog.version(), 'linux'), {}",
+        run_lock::held_sql()
+    )
+}
+
+fn facts(row: &SimpleQueryRow) -> Facts {
+    let text = |index: usize| row.try_get(index).ok().flatten().unwrap_or("");
+    let version_num = text(0).parse().unwrap_or(0);
+    Facts {
+        version_num,
+        version: text(1).to_owned(),
+        database: text(2).to_owned(),
+        current_user: text(3).to_owned(),
+        read_only: text(4) == "on",
+        in_recovery: text(5) == "t",
+        search_path: text(6).to_owned(),
+        first_schema: row.try_get(7).ok().flatten().map(str::to_owned),
+        standard_conforming_strings: text(8) == "on",
+        checks_connection: version_num >= 140_000 && text(9) != "0",
+        run_lock_held: text(10) == "t",
+    }
+}
+
+fn read_only_reason(facts: &Facts) -> Option<String> {
+    if facts.in_recovery {
+        Some("the server is a standby, which takes no writes".to_owned())
+    } else if facts.read_only {
+        Some(
+            "the database takes no writes from this session (default_transaction_read_only)"
+                .to_owned(),
+        )
+    } else {
+        None
+    }
+}
+
+/// A table that has the name of the history.
+struct Candidate {
+    schema: String,
+    name: String,
+    on_path: bool,
+    /// What speaks against reading it; empty for nothing.
+    read_problems: String,
+    /// What speaks against writing to it; empty for nothing.
+    write_problems: String,
+    /// Name and type of each column, types of other schemas than pg_catalog as `?`.
+    columns: Vec<(String, String)>,
+    readable: bool,
+}
+
+/// The tables of that name, those on the search_path first and in its order, each with what speaks against it.
+///
+/// A table that somebody else planted would run his code with our rights: in a trigger, a rule, a default, a check or
+/// an index. Superusers are members of every role, so membership does not speak for a table's owner there.
+fn candidates_sql(name: &TableName) -> String {
+    let depends = "JOIN pg_catalog.pg_depend p ON p.refclassid OPERATOR(pg_catalog.=) \
+        CAST(CAST('pg_catalog.pg_proc' AS pg_catalog.regclass) AS pg_catalog.oid) AND p.objid OPERATOR(pg_catalog.=)";
+    let within = name.schema.as_ref().map_or_else(String::new, |schema| {
+        format!(" AND n.nspname OPERATOR(pg_catalog.=) {}", literal(schema))
+    });
+    format!(
+        "SELECT n.nspname, c.relname, pg_catalog.array_position(pg_catalog.current_schemas(false), n.nspname),
+  pg_catalog.concat_ws(', ',
+    CASE WHEN c.relkind OPERATOR(pg_catalog.<>) 'r' THEN 'is not an ordinary table' END,
+    CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite r WHERE r.ev_class OPERATOR(pg_catalog.=) c.oid) THEN 'has rules' END,
+    CASE WHEN c.relrowsecurity THEN 'has row security' END,
+    CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_inherits i WHERE i.inhparent OPERATOR(pg_catalog.=) c.oid) THEN 'has child tables' END),
+  pg_catalog.concat_ws(', ',
+    CASE WHEN NOT (o.rolname OPERATOR(pg_catalog.=) current_user OR o.rolsuper OR o.oid OPERATOR(pg_catalog.=) d.datdba
+      OR (NOT me.rolsuper AND pg_catalog.pg_has_role(me.oid, o.oid, 'MEMBER'))) THEN pg_catalog.concat('is owned by ', pg_catalog.quote_ident(o.rolname)) END,
+    CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t WHERE t.tgrelid OPERATOR(pg_catalog.=) c.oid AND NOT t.tgisinternal) THEN 'has triggers' END,
+    CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_attrdef a {depends} a.oid WHERE a.adrelid OPERATOR(pg_catalog.=) c.oid) THEN 'has a default that calls a user function' END,
+    CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k {depends} k.oid WHERE k.conrelid OPERATOR(pg_catalog.=) c.oid) THEN 'has a constraint that calls a user function' END,
+    CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_index i {depends} i.indexrelid WHERE i.indrelid OPERATOR(pg_catalog.=) c.oid) THEN 'has an index that calls a user function' END),
+  (SELECT pg_catalog.string_agg(pg_catalog.concat(a.attname, ' ', CASE WHEN t.typnamespace OPERATOR(pg_catalog.=)
+      CAST(CAST('pg_catalog' AS pg_catalog.regnamespace) AS pg_catalog.oid) THEN CAST(t.typname AS pg_catalog.text) ELSE '?' END), E'\\n' ORDER BY a.attnum)
+    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
+    WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped),
+  pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) c.relowner
+CROSS JOIN pg_catalog.pg_roles me CROSS JOIN pg_catalog.pg_database d
+WHERE c.relname OPERATOR(pg_catalog.=) {} AND c.relkind OPERATOR(pg_catalog.=) ANY (CAST(ARRAY['r', 'v', 'm', 'f', 'p'] AS pg_catalog.\"char\"[]))
+  AND NOT pg_catalog.starts_with(CAST(n.nspname AS pg_catalog.text), 'pg_'){within}
+  AND me.rolname OPERATOR(pg_catalog.=) current_user AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+ORDER BY 3, 1",
+        literal(&name.name)
+    )
+}
+
+fn candidate(row: &SimpleQueryRow) -> Candidate {
+    let text = |index: usize| row.try_get(index).ok().flatten().unwrap_or("");
+    let column = |line: &str| {
+        let (name, kind) = line.rsplit_once(' ').unwrap_or((line, "?"));
+        (name.to_owned(), kind.to_owned())
+    };
+    Candidate {
+        schema: text(0).to_owned(),
+        name: text(1).to_owned(),
+        on_path: row.try_get(2).ok().flatten().is_some(),
+        read_problems: text(3).to_owned(),
+        write_problems: text(4).to_owned(),
+        columns: text(5).lines().map(column).collect(),
+        readable: text(6) == "t",
+    }
+}
+
+impl Candidate {
+    fn is_ours(&self) -> bool {
+        let has = |name: &str, kind: &str| self.columns.iter().any(|(n, k)| n == name && k == kind);
+        history::COLUMNS.iter().all(|(name, kind)| has(name, kind))
+    }
+
+    fn table(&self) -> HistoryTable {
+        HistoryTable {
+            schema: self.schema.clone(),
+            name: self.name.clone(),
+        }
+    }
+}
+
+/// Which table is the history.
+enum Choice {
+    None,
+    History {
+        table: HistoryTable,
+        distrust: Option<String>,
+    },
+    Unusable(Finding),
+}
+
+fn choose(candidates: Vec<Candidate>, name: &TableName, facts: &Facts) -> Choice {
+    let ours = |candidate: &&Candidate| candidate.is_ours();
+    let in_place = |candidate: &&Candidate| name.schema.is_some() || candidate.on_path;
+    let chosen = candidates.iter().filter(in_place).find(ours);
+    if let Some(elsewhere) = candidates.iter().find(ours).filter(|_| chosen.is_none()) {
+        let searched = facts.search_path.clone();
+        return Choice::Unusable(Finding::Elsewhere {
+            table: elsewhere.table().to_string(),
+            searched,
+        });
+    }
+    let Some(candidate) = chosen else {
+        return match candidates.iter().find(in_place) {
+            Some(stranger) => Choice::Unusable(not_ours(stranger)),
+            None => Choice::None,
+        };
+    };
+    let table = candidate.table();
+    if !candidate.read_problems.is_empty() {
+        let problems = candidate.read_problems.clone();
+        return Choice::Unusable(Finding::Distrusted {
+            table: table.to_string(),
+            problems,
+        });
+    }
+    if !candidate.readable {
+        let role = facts.current_user.clone();
+        return Choice::Unusable(Finding::NotReadable {
+            table: table.qualified(),
+            role,
+        });
+    }
+    let distrust = Some(candidate.write_problems.clone()).filter(|problems| !problems.is_empty());
+    Choice::History { table, distrust }
+}
+
+fn not_ours(stranger: &Candidate) -> Finding {
+    let table = stranger.table().to_string();
+    let columns: Vec<&str> = stranger
+        .columns
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    match tools::recognise(&stranger.schema, &stranger.name, &columns) {
+        Some(tool) => Finding::Foreign {
+            tool: tool.to_owned(),
+            table,
+            standing: Standing::InTheWay,
+        },
+        None => Finding::NotOurs {
+            table,
+            columns: columns.join(", "),
+        },
+    }
+}
+
+fn read(session: &mut Session, table: &HistoryTable, distrust: Option<String>) -> Result<History> {
+    match table.read(session) {
+        Ok(rows) => Ok(History::Present(PresentHistory {
+            table: table.to_string(),
+            rows,
+            distrust,
+        })),
+        Err(ReadError::Trouble(trouble)) => Err(failed("cannot read the history")(trouble)),
+        Err(ReadError::Unknown(problem)) => Ok(History::Unusable(Finding::Unreadable {
+            table: table.to_string(),
+            problem,
+        })),
+    }
+}
+
+/// What a database without history holds.
+fn look_around(
+    session: &mut Session,
+    facts: &Facts,
+    schemas: &BTreeSet<String>,
+) -> Result<NoHistory> {
+    let look = format!("{};\n{}", objects_sql(schemas), foreign_sql(facts, schemas));
+    let mut answers = session
+        .ask(&look)
+        .map_err(failed("cannot look at the database"))?
+        .into_iter();
+    let text = |row: &SimpleQueryRow, index: usize| {
+        row.try_get(index).ok().flatten().unwrap_or("").to_owned()
+    };
+    let objects = answers
+        .next()
+        .unwrap_or_default()
+        .iter()
+        .map(|row| text(row, 0))
+        .collect();
+    let foreign = answers.next().unwrap_or_default().iter().find_map(|row| {
+        let (schema, table, columns) = (text(row, 0), text(row, 1), text(row, 2));
+        let tool = tools::recognise(&schema, &table, &columns.lines().collect::<Vec<_>>())?;
+        Some((
+            tool.to_owned(),
+            HistoryTable {
+                schema,
+                name: table,
+            }
+            .to_string(),
+        ))
+    });
+    Ok(NoHistory { objects, foreign })
+}
+
+/// Up to three relations, types or functions that belong to no extension, in the schemas of the search_path and in
+/// those that the schema file names.
+fn objects_sql(schemas: &BTreeSet<String>) -> String {
+    let own = |catalog: &str, object: &str, namespace: &str, name: &str, condition: &str| {
+        format!(
+            "(SELECT pg_catalog.format('%I.%I', n.nspname, {object}.{name}) FROM pg_catalog.{catalog} {object} \
+             JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) {object}.{namespace} WHERE {condition} \
+             AND (n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false)) OR \
+             CAST(n.nspname AS pg_catalog.text) OPERATOR(pg_catalog.=) ANY ({})) \
+             AND NOT pg_catalog.starts_with(CAST(n.nspname AS pg_catalog.text), 'pg_') \
+             AND n.nspname OPERATOR(pg_catalog.<>) 'information_schema' \
+             AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid OPERATOR(pg_catalog.=) \
+             CAST(CAST('pg_catalog.{catalog}' AS pg_catalog.regclass) AS pg_catalog.oid) AND d.objid \
+             OPERATOR(pg_catalog.=) {object}.oid AND d.deptype OPERATOR(pg_catalog.=) 'e') \
+             ORDER BY {object}.oid LIMIT 3)",
+            text_array(&schemas.iter().map(String::as_str).collect::<Vec<_>>())
+        )
+    };
+    let kinds = |column: &str, kinds: &str| {
+        format!(
+            "{column} OPERATOR(pg_catalog.=) ANY (CAST(ARRAY[{kinds}] AS pg_catalog.\"char\"[]))"
+        )
+    };
+    format!(
+        "{} UNION ALL {} UNION ALL {} LIMIT 3",
+        own(
+            "pg_class",
+            "c",
+            "relnamespace",
+            "relname",
+            &kinds("c.relkind", "'r', 'p', 'v', 'm', 'f', 'S', 'c'")
+        ),
+        own(
+            "pg_type",
+            "t",
+            "typnamespace",
+            "typname",
+            &kinds("t.typtype", "'e', 'd', 'r'")
+        ),
+        own("pg_proc", "f", "pronamespace", "proname", "true"),
+    )
+}
+
+/// The tables that have the name of another tool's, where that tool would keep them.
+fn foreign_sql(facts: &Facts, schemas: &BTreeSet<String>) -> String {
+    let mut places: Vec<&str> = facts.search_path.split(", ").collect();
+    places.extend(tools::schemas());
+    places.extend(schemas.iter().map(String::as_str));
+    format!(
+        "SELECT n.nspname, c.relname, (SELECT pg_catalog.string_agg(CAST(a.attname AS pg_catalog.text), E'\\n') FROM \
+         pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 \
+         AND NOT a.attisdropped) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid \
+         OPERATOR(pg_catalog.=) c.relnamespace WHERE c.relkind OPERATOR(pg_catalog.=) 'r' AND \
+         CAST(c.relname AS pg_catalog.text) OPERATOR(pg_catalog.=) ANY ({}) AND CAST(n.nspname AS pg_catalog.text) \
+         OPERATOR(pg_catalog.=) ANY ({}) ORDER BY c.oid",
+        text_array(&tools::tables().collect::<Vec<_>>()),
+        text_array(&places)
+    )
+}

@@ -1,0 +1,466 @@
+//! Everything that can end a run, as one enum with data.
+//!
+//! Exit code, message and hint are exhaustive functions of it: no other place decides them. This room knows the
+//! error type of the crate `postgres` (to take it apart) and nothing of commands, plans or files on disk.
+
+use std::error::Error as _;
+use std::fmt;
+
+/// The exit codes of the program, as the README documents them.
+pub mod exit {
+    /// Done, or nothing to do.
+    pub const DONE: u8 = 0;
+    /// A migration failed; its effects are rolled back.
+    pub const FAILED: u8 = 1;
+    /// Wrong usage, settings or files; nothing was connected to.
+    pub const USAGE: u8 = 2;
+    /// History, files and database disagree; nothing was changed.
+    pub const REFUSED: u8 = 3;
+    /// No connection, the connection was lost for good, or the outcome of a COMMIT is unknown.
+    pub const CONNECTION: u8 = 4;
+    /// Gave up waiting for a lock.
+    pub const GAVE_UP: u8 = 5;
+    /// `status --check`: something is pending.
+    pub const PENDING: u8 = 6;
+}
+
+/// The result of every fallible function of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a run ended without success.
+#[derive(Debug)]
+pub enum Error {
+    /// The command line or a setting makes no sense.
+    Usage { message: String, hint: String },
+    /// Files that cannot be used, all of them at once.
+    Files(Vec<FileFault>),
+    /// No session could be had.
+    Connect { target: String, trouble: Trouble },
+    /// The server refused something that is not part of a migration.
+    Database { doing: String, trouble: Trouble },
+    /// The plan holds refusals; they were shown.
+    Refused { count: usize },
+    /// A migration or the schema file failed and was rolled back.
+    Migration(Box<Failure>),
+    /// The schema file met objects that exist already; the whole baseline was rolled back.
+    BaselineExists(Box<Failure>),
+    /// A lock was not to be had in time.
+    GaveUp {
+        waiting_for: String,
+        waited: String,
+        holder: Option<String>,
+    },
+    /// The connection broke around a COMMIT, and the history could not be read again.
+    OutcomeUnknown { file: String, trouble: Trouble },
+}
+
+/// One thing that makes a file unusable, with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileFault {
+    /// The file as the user would name it.
+    pub path: String,
+    /// Line, from 1, where it is known.
+    pub line: Option<usize>,
+    pub message: String,
+    pub hint: String,
+}
+
+/// What went wrong on a connection.
+#[derive(Debug, Clone)]
+pub enum Trouble {
+    /// The server answered with an error.
+    Server(Box<ServerError>),
+    /// There was no answer: refused, broken, timed out.
+    Connection(String),
+}
+
+/// The fields of an ErrorResponse, as
+/// <https://www.postgresql.org/docs/current/protocol-error-fields.html> names them.
+#[derive(Debug, Clone)]
+pub struct ServerError {
+    pub severity: String,
+    /// SQLSTATE, five characters.
+    pub code: String,
+    pub message: String,
+    pub detail: Option<String>,
+    pub hint: Option<String>,
+    /// The server's CONTEXT.
+    pub context: Option<String>,
+    /// In characters of the message that was sent, from 1.
+    pub position: Option<usize>,
+    pub constraint: Option<String>,
+    pub table: Option<String>,
+}
+
+/// A failed file: where, what, and what it means for the rest.
+#[derive(Debug)]
+pub struct Failure {
+    /// The file as the user would name it.
+    pub path: String,
+    /// Where in the file, if the server or the runner could tell.
+    pub place: Option<Excerpt>,
+    /// The runner's own words where the server's would mislead.
+    pub explanation: Option<String>,
+    pub error: ServerError,
+    /// What was undone.
+    pub rolled_back: String,
+    /// File names that this run applied before.
+    pub applied: Vec<String>,
+    /// File names that are still pending, the failed one first.
+    pub pending: Vec<String>,
+}
+
+/// A line of a file and a column in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excerpt {
+    /// From 1.
+    pub line: usize,
+    /// In characters, from 1.
+    pub column: usize,
+    /// The line without its end.
+    pub text: String,
+}
+
+impl Error {
+    /// The exit code of the program when it ends with this error.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Migration(_) => exit::FAILED,
+            Error::Usage { .. } | Error::Files(_) => exit::USAGE,
+            Error::Refused { .. } | Error::BaselineExists(_) => exit::REFUSED,
+            Error::Database {
+                trouble: Trouble::Server(error),
+                ..
+            } if !error.ends_connection() => exit::REFUSED,
+            Error::Connect { .. } | Error::Database { .. } | Error::OutcomeUnknown { .. } => {
+                exit::CONNECTION
+            }
+            Error::GaveUp { .. } => exit::GAVE_UP,
+        }
+    }
+
+    /// The next step for the user.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Error::Usage { hint, .. } => hint.clone(),
+            Error::Files(_) => "mend the files; nothing was run".to_owned(),
+            Error::Connect { trouble, .. } => trouble.connect_hint(),
+            Error::Database { trouble: Trouble::Server(error), .. } => error.database_hint(),
+            Error::Database { .. } => "run onward again; it goes on where the history ends".to_owned(),
+            Error::Refused { .. } => "nothing was changed".to_owned(),
+            Error::Migration(_) => "mend the file, then run onward again".to_owned(),
+            Error::BaselineExists(_) => {
+                "make the statement idempotent (IF NOT EXISTS, OR REPLACE, or a DROP ... IF EXISTS before it), or record \
+                 the schema as it stands: onward baseline"
+                    .to_owned()
+            }
+            Error::GaveUp { .. } => "run onward again later, or wait longer with --max-wait".to_owned(),
+            Error::OutcomeUnknown { .. } => {
+                "run onward again when the server answers; it reads the history before it does anything".to_owned()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Usage { message, .. } => f.write_str(message),
+            Error::Files(faults) => {
+                for (i, fault) in faults.iter().enumerate() {
+                    if i > 0 {
+                        writeln!(f)?;
+                    }
+                    write!(f, "{fault}")?;
+                }
+                Ok(())
+            }
+            Error::Connect { target, trouble } => {
+                write!(f, "cannot connect to {target}: {trouble}")
+            }
+            Error::Database { doing, trouble } => write!(f, "{doing}: {trouble}"),
+            Error::Refused { count } => write!(f, "refused, for {}", Count(*count, "reason")),
+            Error::Migration(failure) | Error::BaselineExists(failure) => failure.fmt(f),
+            Error::GaveUp {
+                waiting_for,
+                waited,
+                holder,
+            } => {
+                write!(f, "gave up waiting for {waiting_for} after {waited}")?;
+                holder
+                    .as_ref()
+                    .map_or(Ok(()), |holder| write!(f, "; held by {holder}"))
+            }
+            Error::OutcomeUnknown { file, trouble } => {
+                write!(
+                    f,
+                    "the connection was lost while {file} was being committed, and it is not known whether it was: {trouble}"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for FileFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Escaped(&self.path))?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        write!(f, ": {}", self.message)?;
+        if self.hint.is_empty() {
+            Ok(())
+        } else {
+            write!(f, "\n  {}", self.hint)
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", Escaped(&self.path))?;
+        if let Some(place) = &self.place {
+            write!(f, "{}:{}:", place.line, place.column)?;
+        }
+        write!(f, " {}", self.error)?;
+        if let Some(place) = &self.place {
+            write!(f, "\n{place}")?;
+        }
+        self.error.fmt_details(f)?;
+        if let Some(explanation) = &self.explanation {
+            write!(f, "\n{explanation}")?;
+        }
+        write!(f, "\nrolled back: {}", self.rolled_back)?;
+        write!(f, "\napplied before: {}", Names(&self.applied))?;
+        write!(f, "\nstill pending: {}", Names(&self.pending))
+    }
+}
+
+/// The widest part of a line that is shown around a caret, in characters.
+const EXCERPT_WIDTH: usize = 120;
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gutter = self.line.to_string();
+        let before = self.column.saturating_sub(1);
+        let skipped = before.saturating_sub(EXCERPT_WIDTH / 2);
+        let skipped = if self.text.chars().count() <= EXCERPT_WIDTH {
+            0
+        } else {
+            skipped
+        };
+        let shown: String = self
+            .text
+            .chars()
+            .skip(skipped)
+            .take(EXCERPT_WIDTH)
+            .collect();
+        // A tab stays a tab below, so that the caret lands where the terminal put the character.
+        let pad: String = shown
+            .chars()
+            .take(before - skipped)
+            .map(|c| if c == '\t' { '\t' } else { ' ' })
+            .collect();
+        writeln!(f, "{gutter} | {}", Escaped(&shown))?;
+        write!(f, "{:width$} | {pad}^", "", width = gutter.len())
+    }
+}
+
+impl Trouble {
+    /// The server's error, if it was one.
+    #[must_use]
+    pub fn server(&self) -> Option<&ServerError> {
+        match self {
+            Trouble::Server(error) => Some(error),
+            Trouble::Connection(_) => None,
+        }
+    }
+
+    /// Whether the session is gone, whoever ended it.
+    #[must_use]
+    pub fn lost_connection(&self) -> bool {
+        self.server().is_none_or(ServerError::ends_connection)
+    }
+
+    /// Whether the same connection may be had later: the server is starting, full or away. A wrong password or an
+    /// unknown database does not mend itself.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        self.server()
+            .is_none_or(|error| error.code.starts_with("57P") || error.code.starts_with("53"))
+    }
+
+    fn connect_hint(&self) -> String {
+        match self.server().map(|error| error.code.as_str()) {
+            Some("28P01" | "28000") => {
+                "check user and password of DATABASE_URL, and pg_hba.conf of the server"
+            }
+            Some("3D000") => "create the database first: createdb NAME",
+            Some("53300") => "the server has no free connection; run onward again later",
+            Some("57P03") => "the server is starting up; run onward again when it answers",
+            _ => "check DATABASE_URL, and that the server runs and accepts connections there",
+        }
+        .to_owned()
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Server(error) => write!(f, "{error}"),
+            Trouble::Connection(message) => f.write_str(message),
+        }
+    }
+}
+
+impl From<postgres::Error> for Trouble {
+    fn from(error: postgres::Error) -> Trouble {
+        if let Some(server) = error.as_db_error() {
+            return Trouble::Server(Box::new(ServerError::from(server)));
+        }
+        // The crate displays only the kind of an error; the reason is its source.
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(reason) = source {
+            let text = reason.to_string();
+            if !message.contains(&text) {
+                message = format!("{message}: {text}");
+            }
+            source = reason.source();
+        }
+        Trouble::Connection(message)
+    }
+}
+
+impl From<&postgres::error::DbError> for ServerError {
+    fn from(error: &postgres::error::DbError) -> ServerError {
+        let position = match error.position() {
+            Some(postgres::error::ErrorPosition::Original(position)) => Some(*position as usize),
+            Some(postgres::error::ErrorPosition::Internal { .. }) | None => None,
+        };
+        ServerError {
+            severity: error.severity().to_owned(),
+            code: error.code().code().to_owned(),
+            message: error.message().to_owned(),
+            detail: error.detail().map(str::to_owned),
+            hint: error.hint().map(str::to_owned),
+            context: error.where_().map(str::to_owned),
+            position,
+            constraint: error.constraint().map(str::to_owned),
+            table: error.table().map(str::to_owned),
+        }
+    }
+}
+
+impl ServerError {
+    /// Whether the server has ended the session with this error: class 08, and 57P01 to 57P05 of
+    /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+    #[must_use]
+    pub fn ends_connection(&self) -> bool {
+        self.code.starts_with("08")
+            || self.code.starts_with("57P")
+            || self.severity == "FATAL"
+            || self.severity == "PANIC"
+    }
+
+    /// Whether somebody else was in the way (`lock_not_available`, `deadlock_detected`, `serialization_failure`), so
+    /// that the same file can succeed later.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        matches!(self.code.as_str(), "55P03" | "40P01" | "40001")
+    }
+
+    /// Whether something exists already (table, object, function, schema, column): the errors of a schema file that
+    /// is not idempotent.
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            "42P07" | "42710" | "42723" | "42P06" | "42701"
+        )
+    }
+
+    fn database_hint(&self) -> String {
+        match self.code.as_str() {
+            "42501" => "connect as a role that has the privilege, or have it granted",
+            "25006" => {
+                "connect to the primary, with a role whose default_transaction_read_only is off"
+            }
+            _ => "nothing was changed by it; run onward again when it is mended",
+        }
+        .to_owned()
+    }
+
+    fn fmt_details(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (label, text) in [
+            ("DETAIL", &self.detail),
+            ("HINT", &self.hint),
+            ("CONTEXT", &self.context),
+        ] {
+            if let Some(text) = text {
+                write!(f, "\n{label}: {text}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ({})", self.severity, self.message, self.code)
+    }
+}
+
+/// A number with its noun: `1 migration`, `2 migrations`.
+pub struct Count(pub usize, pub &'static str);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {}{}",
+            self.0,
+            self.1,
+            if self.0 == 1 { "" } else { "s" }
+        )
+    }
+}
+
+/// At most ten names, then how many more; `none` for none.
+pub struct Names<'a>(pub &'a [String]);
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 10;
+        if self.0.is_empty() {
+            return f.write_str("none");
+        }
+        for (i, name) in self.0.iter().take(SHOWN).enumerate() {
+            write!(f, "{}{}", if i > 0 { ", " } else { "" }, Escaped(name))?;
+        }
+        match self.0.len().checked_sub(SHOWN) {
+            Some(more) if more > 0 => write!(f, " and {more} more"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A text from outside, with control characters (line ends, escape codes) written as escapes.
+pub struct Escaped<'a>(pub &'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            if c.is_control() && c != '\t' {
+                write!(f, "{}", c.escape_default())?;
+            } else {
+                write!(f, "{c}")?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,49 @@
+//! Arguments and environment in, exit code out.
+
+use std::env;
+use std::process::ExitCode;
+
+use onward::cli::{self, Invocation};
+use onward::error::exit;
+use onward::report::Report;
+use onward::settings::{Color, Settings, Verbosity, Voice};
+use onward::{command, error};
+
+fn main() -> ExitCode {
+    let plain = Report::new(Voice {
+        color: Color::Auto,
+        verbosity: Verbosity::Normal,
+    });
+    let (report, outcome) = match cli::parse(env::args_os().skip(1)) {
+        Ok(Invocation::Help(text)) => {
+            plain.document(text);
+            (plain, Ok(exit::DONE))
+        }
+        Ok(Invocation::Version) => {
+            plain.document(cli::VERSION);
+            (plain, Ok(exit::DONE))
+        }
+        Ok(Invocation::Run(command, flags)) => match Voice::resolve(&flags, &environment) {
+            Ok(voice) => {
+                let report = Report::new(voice);
+                let outcome = run(&command, &flags, &report);
+                (report, outcome)
+            }
+            Err(error) => (plain, Err(error)),
+        },
+        Err(error) => (plain, Err(error)),
+    };
+    ExitCode::from(outcome.unwrap_or_else(|error| {
+        report.error(&error);
+        error.exit_code()
+    }))
+}
+
+fn run(command: &cli::Command, flags: &cli::Flags, report: &Report) -> error::Result<u8> {
+    let settings = Settings::resolve(flags, &environment)?;
+    command::run(command, &settings, report)
+}
+
+fn environment(name: &str) -> Option<std::ffi::OsString> {
+    env::var_os(name)
+}

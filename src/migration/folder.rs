@@ -1,0 +1,253 @@
+//! The only reader of the disk: the migrations folder and the schema file.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::directive::Role;
+use super::{Migration, Name, SchemaFile, SqlFile};
+use crate::error::{Error, Escaped, FileFault, Result};
+
+/// Where the files are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    pub dir: PathBuf,
+    pub schema: SchemaPath,
+}
+
+/// Where the schema file is, and whether there must be one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SchemaPath {
+    /// The default place; it may be absent.
+    Usual(PathBuf),
+    /// The user named it.
+    Named(PathBuf),
+}
+
+/// All that a release brings: its migrations in the order in which they run, and its schema file.
+#[derive(Debug)]
+pub struct Files {
+    /// The folder as the user named it.
+    pub dir: String,
+    /// In the byte order of their file names.
+    pub migrations: Vec<Migration>,
+    pub schema: Option<SchemaFile>,
+}
+
+impl Files {
+    /// Reads and checks every file.
+    ///
+    /// # Errors
+    /// `Error::Files` with everything that makes a file unusable, in all files.
+    pub fn read(location: &Location) -> Result<Files> {
+        let mut faults = Vec::new();
+        let mut migrations = Vec::new();
+        match sources(&location.dir) {
+            Ok((sources, bad_names)) => {
+                faults.extend(bad_names);
+                for source in sources {
+                    match read(&source.path).and_then(|bytes| {
+                        SqlFile::parse(show(&source.path), bytes, Role::Migration)
+                    }) {
+                        Ok(file) => migrations.push(Migration {
+                            name: source.name,
+                            file,
+                        }),
+                        Err(fault) => faults.push(fault),
+                    }
+                }
+            }
+            Err(fault) => faults.push(fault),
+        }
+        let schema = match read_schema(&location.schema) {
+            Ok(schema) => schema,
+            Err(fault) => {
+                faults.push(fault);
+                None
+            }
+        };
+        if faults.is_empty() {
+            Ok(Files {
+                dir: show(&location.dir),
+                migrations,
+                schema,
+            })
+        } else {
+            Err(Error::Files(faults))
+        }
+    }
+
+    /// The migrations that the schema file contains, by its `baseline through` line; in order, the first ones.
+    #[must_use]
+    pub fn contained_in_schema(&self) -> &[Migration] {
+        let through = self.schema.as_ref().and_then(SchemaFile::through);
+        through.map_or(&[], |version| self.through(version))
+    }
+
+    /// The migrations up to `version`, in file-name order: up to the last file of that version, or, if there is none
+    /// any more, those whose names sort below it.
+    #[must_use]
+    pub fn through(&self, version: &str) -> &[Migration] {
+        let last = self
+            .migrations
+            .iter()
+            .rposition(|migration| migration.name.version() == version);
+        let count = last.map_or_else(
+            || {
+                self.migrations
+                    .iter()
+                    .take_while(|migration| sorts_through(migration.name.filename(), version))
+                    .count()
+            },
+            |last| last + 1,
+        );
+        &self.migrations[..count]
+    }
+}
+
+/// Whether a file name sorts below `version` + 0xFF: the boundary of a version of which no file is left.
+#[must_use]
+pub fn sorts_through(filename: &str, version: &str) -> bool {
+    let boundary = [version.as_bytes(), &[0xFF]].concat();
+    filename.as_bytes() < boundary.as_slice()
+}
+
+struct Source {
+    name: Name,
+    path: PathBuf,
+}
+
+/// The migrations of a folder in file-name order, and the names that make no sense.
+fn sources(dir: &Path) -> std::result::Result<(Vec<Source>, Vec<FileFault>), FileFault> {
+    let listing = fs::read_dir(dir).map_err(|error| unreadable(dir, &error))?;
+    let (mut sources, mut faults) = (BTreeMap::new(), Vec::new());
+    let mut ways_back = Vec::new();
+    for entry in listing {
+        let path = entry.map_err(|error| unreadable(dir, &error))?.path();
+        let file_name = path.file_name().unwrap_or_default();
+        let Some(filename) = file_name.to_str() else {
+            if file_name.as_encoded_bytes().ends_with(b".sql") {
+                faults.push(fault(
+                    &path,
+                    "the file name is not UTF-8",
+                    "rename the file",
+                ));
+            }
+            continue;
+        };
+        if filename.starts_with(['.', '_']) {
+            continue;
+        }
+        if let Some(stem) = filename.strip_suffix(".down.sql") {
+            ways_back.push((stem.to_owned(), path));
+        } else if filename.ends_with(".sql") {
+            match Name::parse(filename) {
+                Some(name) => drop(sources.insert(filename.to_owned(), Source { name, path })),
+                None => faults.push(fault(
+                    &path,
+                    "the name of a migration begins with its number",
+                    "name it like 0001_users.sql (digits, _ or -, a name), or begin the name with _ to have it ignored",
+                )),
+            }
+        } else if path.is_dir()
+            && let Some(name) = Name::parse(filename)
+        {
+            match folder_source(&path) {
+                Some(path) => drop(sources.insert(filename.to_owned(), Source { name, path })),
+                None => faults.push(fault(
+                    &path,
+                    "a numbered folder holds neither up.sql nor migration.sql",
+                    "put the migration there, or begin the folder's name with _ to have it ignored",
+                )),
+            }
+        }
+    }
+    for (stem, path) in ways_back {
+        if !sources.values().any(|source| source.name.stem() == stem) {
+            let hint = format!("it needs {stem}.sql or {stem}.up.sql beside it");
+            faults.push(fault(&path, "a way back without its migration", &hint));
+        }
+    }
+    faults.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok((sources.into_values().collect(), faults))
+}
+
+fn folder_source(folder: &Path) -> Option<PathBuf> {
+    ["up.sql", "migration.sql"]
+        .map(|file| folder.join(file))
+        .into_iter()
+        .find(|path| path.symlink_metadata().is_ok())
+}
+
+fn read_schema(schema: &SchemaPath) -> std::result::Result<Option<SchemaFile>, FileFault> {
+    let path = match schema {
+        SchemaPath::Usual(path)
+            if path
+                .symlink_metadata()
+                .is_err_and(|error| error.kind() == io::ErrorKind::NotFound) =>
+        {
+            return Ok(None);
+        }
+        SchemaPath::Usual(path) | SchemaPath::Named(path) => path,
+    };
+    let file = SqlFile::parse(show(path), read(path)?, Role::SchemaFile)?;
+    Ok(Some(SchemaFile { file }))
+}
+
+/// Reads an ordinary file; opening anything else (a FIFO, say) could wait without end.
+fn read(path: &Path) -> std::result::Result<Vec<u8>, FileFault> {
+    let kind = fs::metadata(path)
+        .map_err(|error| unreadable(path, &error))?
+        .file_type();
+    if kind.is_file() {
+        return fs::read(path).map_err(|error| unreadable(path, &error));
+    }
+    let what = if kind.is_dir() {
+        "a folder"
+    } else {
+        "a FIFO, socket or device"
+    };
+    Err(fault(
+        path,
+        &format!("not a file but {what}"),
+        "put an ordinary file there, or rename it",
+    ))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> FileFault {
+    if error.kind() != io::ErrorKind::NotFound {
+        return fault(
+            path,
+            &format!("cannot be read: {error}"),
+            "check its permissions",
+        );
+    }
+    match fs::read_link(path) {
+        Ok(target) => {
+            let message = format!(
+                "a link to {}, which does not exist",
+                Escaped(&show(&target))
+            );
+            fault(path, &message, "mend the link or remove it")
+        }
+        Err(_) => fault(
+            path,
+            "does not exist",
+            "create it, or name another one: --dir for the folder, --schema for the schema file",
+        ),
+    }
+}
+
+fn fault(path: &Path, message: &str, hint: &str) -> FileFault {
+    FileFault {
+        path: show(path),
+        line: None,
+        message: message.to_owned(),
+        hint: hint.to_owned(),
+    }
+}
+
+fn show(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

@@ -1,0 +1,58 @@
+//! Migrations and the schema file: from bytes on the disk to values whose names, text and statements are sound.
+//!
+//! Only `folder` reads the disk. Nothing here knows of databases, plans or printing.
+
+pub mod directive;
+pub mod file;
+pub mod folder;
+pub mod name;
+
+pub use file::SqlFile;
+pub use folder::Files;
+pub use name::Name;
+
+/// A migration that can be run: its name has a number, its text is UTF-8, its statements are complete.
+#[derive(Debug)]
+pub struct Migration {
+    pub name: Name,
+    pub file: SqlFile,
+}
+
+impl Migration {
+    /// What the history says of it: the `Description:` of its header, else its name in words.
+    #[must_use]
+    pub fn description(&self) -> String {
+        self.file
+            .header
+            .description
+            .clone()
+            .unwrap_or_else(|| self.name.words())
+    }
+}
+
+/// The idempotent full schema, the baseline of a database without history.
+#[derive(Debug)]
+pub struct SchemaFile {
+    pub file: SqlFile,
+}
+
+impl SchemaFile {
+    /// The name under which the history records the schema file, wherever it lies on the disk.
+    pub const FILENAME: &'static str = "schema.sql";
+
+    /// The version of the last migration that it contains, if it says so.
+    #[must_use]
+    pub fn through(&self) -> Option<&str> {
+        self.file.header.baseline_through.as_deref()
+    }
+
+    /// What the history says of it.
+    #[must_use]
+    pub fn description(&self) -> String {
+        self.file
+            .header
+            .description
+            .clone()
+            .unwrap_or_else(|| "schema file".to_owned())
+    }
+}

@@ -1,0 +1,352 @@
+//! What a plan must say: notices, warnings, and refusals with their cures.
+
+use std::fmt;
+
+use super::{Nonempty, Strictness};
+use crate::error::{Count, Escaped, Names};
+
+/// One thing that the user must know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// A file without statements.
+    Empty { path: String },
+    /// The byte order of two neighbours is not the order of their numbers.
+    NumberOrder { first: String, second: String },
+    /// Two neighbours have the same number.
+    SameNumber { first: String, second: String },
+    /// Only comments or layout of an applied file changed.
+    LayoutChanged { filename: String },
+    /// The SQL of an applied file changed.
+    Changed {
+        filename: String,
+        applied_at: String,
+    },
+    /// A pending file sorts below an applied one.
+    OutOfOrder { filename: String, newest: String },
+    /// An applied file is gone.
+    Missing {
+        filename: String,
+        applied_at: String,
+    },
+    /// The history goes on where the files end.
+    NewerDatabase { filenames: Vec<String> },
+    /// An applied file is gone, and a pending one has its text.
+    Renamed { from: String, to: String },
+    /// A DO block of the schema file will run on a legacy database.
+    DoBlock { place: String },
+    /// A statement of the schema file would silently change or duplicate what a legacy database holds.
+    Hazard { place: String, what: String },
+    /// Objects, but neither a history nor a schema file.
+    NoBaseline { objects: Vec<String> },
+    /// `--to` a version that the schema file is beyond.
+    GoalBelowBaseline { to: String, through: String },
+    /// Another tool keeps the history of this database.
+    Foreign {
+        tool: String,
+        table: String,
+        standing: Standing,
+    },
+    /// A table of the history's name with other columns.
+    NotOurs { table: String, columns: String },
+    /// The history stands in a schema that is not on the search_path.
+    Elsewhere { table: String, searched: String },
+    /// The history table may not be read by this role.
+    NotReadable { table: String, role: String },
+    /// Somebody else could run code with our rights through this table.
+    Distrusted { table: String, problems: String },
+    /// The history holds a word or a value that this version does not know.
+    Unreadable { table: String, problem: String },
+    /// A baseline is asked for, and there is a history already.
+    HasHistory { table: String },
+    /// A repair is asked for, and there is no history yet.
+    NoHistory,
+    /// Something is due, and the database takes no writes.
+    ReadOnly { reason: String },
+}
+
+/// Where another tool's tracking table stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It has the very name of the history.
+    InTheWay,
+    /// It has a name of its own.
+    Beside(Nonempty),
+}
+
+/// How much a finding weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Notice,
+    Warning,
+    Refusal,
+}
+
+impl Finding {
+    /// Whether the run may go on.
+    #[must_use]
+    pub fn severity(&self, strict: Strictness) -> Severity {
+        match self {
+            Finding::DoBlock { .. } => Severity::Notice,
+            Finding::Empty { .. } | Finding::NumberOrder { .. } | Finding::LayoutChanged { .. } => {
+                Severity::Warning
+            }
+            Finding::SameNumber { .. }
+            | Finding::OutOfOrder { .. }
+            | Finding::Missing { .. }
+            | Finding::NewerDatabase { .. } => match strict {
+                Strictness::Warn => Severity::Warning,
+                Strictness::Refuse => Severity::Refusal,
+            },
+            Finding::Foreign {
+                standing: Standing::Beside(Nonempty::Allow),
+                ..
+            } => Severity::Warning,
+            Finding::Changed { .. }
+            | Finding::Renamed { .. }
+            | Finding::Hazard { .. }
+            | Finding::NoBaseline { .. }
+            | Finding::GoalBelowBaseline { .. }
+            | Finding::Foreign { .. }
+            | Finding::NotOurs { .. }
+            | Finding::Elsewhere { .. }
+            | Finding::NotReadable { .. }
+            | Finding::Distrusted { .. }
+            | Finding::Unreadable { .. }
+            | Finding::HasHistory { .. }
+            | Finding::NoHistory
+            | Finding::ReadOnly { .. } => Severity::Refusal,
+        }
+    }
+
+    /// The word by which machines know the finding.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Finding::Empty { .. } => "empty",
+            Finding::NumberOrder { .. } => "number_order",
+            Finding::SameNumber { .. } => "same_number",
+            Finding::LayoutChanged { .. } => "layout_changed",
+            Finding::Changed { .. } => "changed",
+            Finding::OutOfOrder { .. } => "out_of_order",
+            Finding::Missing { .. } => "missing",
+            Finding::NewerDatabase { .. } => "newer_database",
+            Finding::Renamed { .. } => "renamed",
+            Finding::DoBlock { .. } => "do_block",
+            Finding::Hazard { .. } => "hazard",
+            Finding::NoBaseline { .. } => "no_baseline",
+            Finding::GoalBelowBaseline { .. } => "goal_below_baseline",
+            Finding::Foreign { .. } => "foreign_history",
+            Finding::NotOurs { .. } => "not_ours",
+            Finding::Elsewhere { .. } => "elsewhere",
+            Finding::NotReadable { .. } => "not_readable",
+            Finding::Distrusted { .. } => "distrusted",
+            Finding::Unreadable { .. } => "unreadable",
+            Finding::HasHistory { .. } => "has_history",
+            Finding::NoHistory => "no_history",
+            Finding::ReadOnly { .. } => "read_only",
+        }
+    }
+
+    /// What to do about it, as a sentence or a command that can be pasted.
+    #[must_use]
+    pub fn cure(&self) -> String {
+        match self {
+            Finding::Empty { .. } => "it will be recorded as applied; delete it if it is not meant".to_owned(),
+            Finding::NumberOrder { .. } => "give all numbers the same width".to_owned(),
+            Finding::SameNumber { .. } => "give one of them a number of its own before it is applied anywhere".to_owned(),
+            Finding::LayoutChanged { filename } | Finding::Changed { filename, .. } => {
+                format!("restore the file, or accept the change: onward repair {}", Shell(filename))
+            }
+            Finding::OutOfOrder { .. } => "number a new file after the newest applied one".to_owned(),
+            Finding::Missing { .. } => "restore the file from version control".to_owned(),
+            Finding::NewerDatabase { .. } => "run the onward of the newer release, with its files".to_owned(),
+            Finding::Renamed { to, .. } => {
+                format!("rename it back, or accept the new name: onward repair {}", Shell(to))
+            }
+            Finding::DoBlock { .. } => "make sure that it does nothing where its work is done already".to_owned(),
+            Finding::Hazard { .. } => "make the statement idempotent (IF NOT EXISTS, ON CONFLICT, a name); or vouch for the \
+                 schema file with the line -- onward: idempotent; or record the schema as it stands: onward baseline"
+                .to_owned(),
+            Finding::NoBaseline { .. } => "record the migrations that it already contains: onward baseline --through VERSION; or \
+                 run all files: onward up --allow-nonempty"
+                .to_owned(),
+            Finding::GoalBelowBaseline { .. } => "leave --to out, or name a later version".to_owned(),
+            Finding::Foreign { standing: Standing::Beside(_), .. } => {
+                "record what that tool has applied already: onward baseline --through VERSION".to_owned()
+            }
+            Finding::Foreign { standing: Standing::InTheWay, .. } => "leave that table alone, and record what the tool has applied \
+                 already in a table of another name: onward baseline --table NAME --through VERSION"
+                .to_owned(),
+            Finding::NotOurs { .. } => "name another table: onward --table SCHEMA.NAME".to_owned(),
+            Finding::Elsewhere { table, .. } => format!("use it: onward --table {}", Shell(table)),
+            Finding::NotReadable { table, role } => format!("as its owner: GRANT SELECT ON {table} TO {role}"),
+            Finding::Distrusted { .. } => "have the table's owner mend each point; or name another table: onward --table SCHEMA.NAME".to_owned(),
+            Finding::Unreadable { .. } => "it was written by another version of onward: use that one, or a newer one".to_owned(),
+            Finding::HasHistory { .. } => "see what it holds: onward status".to_owned(),
+            Finding::NoHistory => "create it: onward up, or onward baseline".to_owned(),
+            Finding::ReadOnly { .. } => "connect to the primary, with a role whose default_transaction_read_only is off".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Finding::Empty { path } => write!(f, "{} holds no statement", Escaped(path)),
+            Finding::NumberOrder { first, second } => {
+                write!(
+                    f,
+                    "{} runs before {}, because names are ordered byte by byte",
+                    Escaped(first),
+                    Escaped(second)
+                )
+            }
+            Finding::SameNumber { first, second } => {
+                write!(
+                    f,
+                    "{} and {} have the same number; they run in this order",
+                    Escaped(first),
+                    Escaped(second)
+                )
+            }
+            Finding::LayoutChanged { filename } => {
+                write!(
+                    f,
+                    "only comments or layout of {} changed after it was applied",
+                    Escaped(filename)
+                )
+            }
+            Finding::Changed {
+                filename,
+                applied_at,
+            } => {
+                write!(
+                    f,
+                    "{} changed after it was applied on {applied_at}",
+                    Escaped(filename)
+                )
+            }
+            Finding::OutOfOrder { filename, newest } => {
+                write!(
+                    f,
+                    "{} is out of order: {} is applied already",
+                    Escaped(filename),
+                    Escaped(newest)
+                )
+            }
+            Finding::Missing {
+                filename,
+                applied_at,
+            } => {
+                write!(
+                    f,
+                    "{} was applied on {applied_at}, and the file is missing",
+                    Escaped(filename)
+                )
+            }
+            Finding::NewerDatabase { filenames } => {
+                let count = Count(filenames.len(), "migration");
+                write!(
+                    f,
+                    "the database is newer than the files, by {count}: {}",
+                    Names(filenames)
+                )
+            }
+            Finding::Renamed { from, to } => {
+                write!(
+                    f,
+                    "{} was applied under the name {}",
+                    Escaped(to),
+                    Escaped(from)
+                )
+            }
+            Finding::DoBlock { place } => write!(
+                f,
+                "{}: a DO block runs on a database that has its objects",
+                Escaped(place)
+            ),
+            Finding::Hazard { place, what } => {
+                write!(
+                    f,
+                    "{}: {what}: it would change or duplicate what this database holds",
+                    Escaped(place)
+                )
+            }
+            Finding::NoBaseline { objects } => {
+                write!(
+                    f,
+                    "the database has objects of its own ({}), but no history, and there is no schema file",
+                    Names(objects)
+                )
+            }
+            Finding::GoalBelowBaseline { to, through } => {
+                write!(
+                    f,
+                    "the schema file goes through version {through}, which is beyond {to}"
+                )
+            }
+            Finding::Foreign { tool, table, .. } => write!(
+                f,
+                "{tool} keeps the history of this database, in {}",
+                Escaped(table)
+            ),
+            Finding::NotOurs { table, columns } => {
+                write!(
+                    f,
+                    "{} is not a history of onward; its columns are {}",
+                    Escaped(table),
+                    Escaped(columns)
+                )
+            }
+            Finding::Elsewhere { table, searched } => {
+                write!(
+                    f,
+                    "the history stands in {}, which is not on the search_path ({})",
+                    Escaped(table),
+                    Escaped(searched)
+                )
+            }
+            Finding::NotReadable { table, role } => {
+                write!(
+                    f,
+                    "the role {} may not read the history {}",
+                    Escaped(role),
+                    Escaped(table)
+                )
+            }
+            Finding::Distrusted { table, problems } => {
+                write!(
+                    f,
+                    "the history {} cannot be trusted: it {}",
+                    Escaped(table),
+                    Escaped(problems)
+                )
+            }
+            Finding::Unreadable { table, problem } => {
+                write!(f, "the history {}: {}", Escaped(table), Escaped(problem))
+            }
+            Finding::HasHistory { table } => write!(
+                f,
+                "this database has a history already, in {}",
+                Escaped(table)
+            ),
+            Finding::NoHistory => f.write_str("this database has no history yet"),
+            Finding::ReadOnly { reason } => write!(f, "something is pending, and {reason}"),
+        }
+    }
+}
+
+/// A word as a shell needs it: quoted if it holds anything out of the ordinary.
+struct Shell<'a>(&'a str);
+
+impl fmt::Display for Shell<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain =
+            |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | '+' | '@');
+        if !self.0.is_empty() && self.0.chars().all(plain) {
+            f.write_str(self.0)
+        } else {
+            write!(f, "'{}'", Escaped(&self.0.replace('\'', r"'\''")))
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A row of the history, as a value.
+
+/// What the history says of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    pub filename: String,
+    pub version: String,
+    pub description: String,
+    pub kind: RowKind,
+    pub status: RowStatus,
+    /// None where the file was not there when the row was written.
+    pub checksum: Option<String>,
+    pub sql_checksum: Option<String>,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// RFC 3339, UTC.
+    pub applied_at: Option<String>,
+    pub execution_time_ms: Option<u64>,
+    pub applied_by: String,
+    pub error_message: Option<String>,
+}
+
+/// How a row came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowKind {
+    /// It ran here.
+    Migration,
+    /// The schema file, or a migration that it contained when it ran.
+    Baseline,
+    /// Recorded by `baseline` without running.
+    Marked,
+    /// Taken over from another tool.
+    Adopted,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowStatus {
+    Applied,
+    Running,
+    Failed,
+    RolledBack,
+}
+
+impl Recorded {
+    /// When it was applied, or begun, as people write it: `2026-03-02 10:15:00Z`.
+    #[must_use]
+    pub fn when(&self) -> String {
+        self.applied_at
+            .as_ref()
+            .unwrap_or(&self.started_at)
+            .replace('T', " ")
+    }
+}
+
+impl RowKind {
+    /// All kinds with the words that the table uses.
+    pub const WORDS: [(RowKind, &'static str); 4] = [
+        (RowKind::Migration, "migration"),
+        (RowKind::Baseline, "baseline"),
+        (RowKind::Marked, "marked"),
+        (RowKind::Adopted, "adopted"),
+    ];
+
+    /// The word that the table uses.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        word(&Self::WORDS, self)
+    }
+}
+
+impl RowStatus {
+    /// All states with the words that the table uses.
+    pub const WORDS: [(RowStatus, &'static str); 4] = [
+        (RowStatus::Applied, "applied"),
+        (RowStatus::Running, "running"),
+        (RowStatus::Failed, "failed"),
+        (RowStatus::RolledBack, "rolled_back"),
+    ];
+
+    /// The word that the table uses.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        word(&Self::WORDS, self)
+    }
+}
+
+fn word<T: Copy + PartialEq>(words: &[(T, &'static str)], value: T) -> &'static str {
+    words
+        .iter()
+        .find(|(known, _)| *known == value)
+        .map_or("", |(_, word)| word)
+}

@@ -1,0 +1,60 @@
+//! What `repair` will do about the files that it is given, decided by a pure function.
+
+use super::{Recorded, RowStatus};
+use crate::migration::{Files, Migration};
+
+/// One thing that `repair` does.
+#[derive(Debug)]
+pub enum Repair<'a> {
+    /// The new text of an applied file is accepted.
+    Change(&'a Migration),
+    /// An applied file has another name now.
+    Name {
+        from: &'a str,
+        migration: &'a Migration,
+    },
+    /// The failed attempt of a pending file is forgotten.
+    Failure(&'a Migration),
+    /// There is nothing to repair.
+    Nothing(&'a Migration),
+}
+
+/// What is to be done about `filename`; none if there is no such file.
+#[must_use]
+pub fn repair<'a>(files: &'a Files, rows: &'a [Recorded], filename: &str) -> Option<Repair<'a>> {
+    let migration = files
+        .migrations
+        .iter()
+        .find(|migration| migration.name.filename() == filename)?;
+    let row = rows
+        .iter()
+        .rfind(|row| row.filename == filename && row.status != RowStatus::RolledBack);
+    Some(match row.map(|row| (row, row.status)) {
+        Some((row, RowStatus::Applied))
+            if row.checksum.as_ref() != Some(&migration.file.checksum) =>
+        {
+            Repair::Change(migration)
+        }
+        Some((_, RowStatus::Applied | RowStatus::Running | RowStatus::RolledBack)) => {
+            Repair::Nothing(migration)
+        }
+        pending => match former_name(files, rows, migration) {
+            Some(from) => Repair::Name { from, migration },
+            None if pending.is_some() => Repair::Failure(migration),
+            None => Repair::Nothing(migration),
+        },
+    })
+}
+
+/// The name of an applied file that is gone and had this very text.
+fn former_name<'a>(files: &Files, rows: &'a [Recorded], migration: &Migration) -> Option<&'a str> {
+    let gone = |row: &&Recorded| {
+        row.status == RowStatus::Applied
+            && row.checksum.as_ref() == Some(&migration.file.checksum)
+            && !files
+                .migrations
+                .iter()
+                .any(|file| file.name.filename() == row.filename)
+    };
+    rows.iter().find(gone).map(|row| row.filename.as_str())
+}

@@ -1,0 +1,145 @@
+//! `status` for people.
+
+use std::fmt::Write as _;
+
+use crate::database::survey::Facts;
+use crate::error::{Count, Escaped};
+use crate::plan::{Entry, Opening, Plan, RowKind, RowStatus, State};
+use crate::timeout::Spoken;
+
+/// Where the history stands, in words.
+#[derive(Debug)]
+pub struct Place<'a> {
+    /// Whom the connection string names, without its password.
+    pub target: &'a str,
+    /// The history table, if there is one.
+    pub history: Option<&'a str>,
+}
+
+/// The page that `status` prints.
+#[must_use]
+pub fn status(plan: &Plan, facts: &Facts, place: &Place) -> String {
+    let mut page = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        page,
+        "database  {} ({}, PostgreSQL {})",
+        facts.database,
+        Escaped(place.target),
+        facts.version
+    );
+    let _ = writeln!(page, "history   {}", place.history.unwrap_or("none yet"));
+    let _ = writeln!(page, "baseline  {}", baseline(plan));
+    if !plan.entries.is_empty() {
+        page.push('\n');
+        table(&mut page, &plan.entries);
+    }
+    let _ = writeln!(page, "\n{}", totals(plan));
+    page
+}
+
+fn baseline(plan: &Plan) -> String {
+    match (plan.baseline, &plan.opening) {
+        (Some(row), _) => {
+            let through = if row.version.is_empty() {
+                String::new()
+            } else {
+                format!(" through {}", row.version)
+            };
+            let verb = if row.kind == RowKind::Marked {
+                "recorded"
+            } else {
+                "applied"
+            };
+            format!(
+                "{}{through}, {verb} on {} by {}",
+                row.filename,
+                row.when(),
+                Escaped(&row.applied_by)
+            )
+        }
+        (None, Opening::Baseline { schema, .. }) => {
+            format!("{}, to be applied", Escaped(&schema.file.path))
+        }
+        (None, Opening::Nothing | Opening::CreateHistory) => "none".to_owned(),
+    }
+}
+
+const HEADS: [&str; 6] = ["state", "file", "description", "applied at", "time", "by"];
+
+fn table(page: &mut String, entries: &[Entry]) {
+    let rows: Vec<[String; 6]> = entries.iter().map(cells).collect();
+    let mut widths = HEADS.map(str::len);
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    line(page, &HEADS.map(str::to_owned), &widths);
+    for row in &rows {
+        line(page, row, &widths);
+    }
+}
+
+fn line(page: &mut String, cells: &[String; 6], widths: &[usize; 6]) {
+    let start = page.len();
+    for (cell, width) in cells.iter().zip(widths) {
+        // Writing to a String cannot fail.
+        let _ = write!(page, "{cell:width$}  ");
+    }
+    let end = page[start..].trim_end().len();
+    page.truncate(start + end);
+    page.push('\n');
+}
+
+fn cells(entry: &Entry) -> [String; 6] {
+    let row = entry.row.filter(|row| row.status == RowStatus::Applied);
+    let state = match (entry.state, row.map(|row| row.kind)) {
+        (State::Applied, Some(kind)) if kind != RowKind::Migration => kind.word(),
+        (state, _) => state.word(),
+    };
+    let time = row
+        .filter(|row| row.kind == RowKind::Migration)
+        .and_then(|row| row.execution_time_ms);
+    [
+        state.to_owned(),
+        Escaped(entry.filename).to_string(),
+        Escaped(&entry.description).to_string(),
+        row.map(|row| row.when()).unwrap_or_default(),
+        time.map(|ms| Spoken(std::time::Duration::from_millis(ms)).to_string())
+            .unwrap_or_default(),
+        row.map(|row| Escaped(&row.applied_by).to_string())
+            .unwrap_or_default(),
+    ]
+}
+
+/// `10 migrations: 8 applied, 2 pending`
+fn totals(plan: &Plan) -> String {
+    let count = |states: &[State]| {
+        plan.entries
+            .iter()
+            .filter(|entry| states.contains(&entry.state))
+            .count()
+    };
+    let parts = [
+        ("applied", plan.applied()),
+        ("changed", count(&[State::Changed])),
+        ("missing", count(&[State::Missing])),
+        ("running", count(&[State::Running])),
+        (
+            "pending",
+            count(&[State::Pending, State::OutOfOrder, State::Failed]),
+        ),
+        ("out of order", count(&[State::OutOfOrder])),
+        ("failed", count(&[State::Failed])),
+    ];
+    let mut text = Count(plan.entries.len(), "migration").to_string();
+    let mut separator = ": ";
+    for (word, number) in parts {
+        if number > 0 || matches!(word, "applied" | "pending") {
+            let _ = write!(text, "{separator}{number} {word}");
+            separator = ", ";
+        }
+    }
+    text
+}

@@ -1,0 +1,263 @@
+//! The only room that prints: results to stdout, everything else to stderr.
+//!
+//! A stream that is closed or full never ends a run half-way: the exit code still tells what happened.
+
+pub mod human;
+pub mod json;
+
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use crate::database::run_lock::Holder;
+use crate::database::session::Notice;
+use crate::error::{Count, Error, Escaped, Names, ServerError};
+use crate::plan::{Finding, Opening, Plan, Severity, Strictness};
+use crate::settings::{Color, Verbosity, Voice};
+use crate::timeout::Spoken;
+
+/// How this run speaks.
+#[derive(Debug)]
+pub struct Report {
+    verbosity: Verbosity,
+    paint: Paint,
+}
+
+/// Whether labels on stderr are coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Paint {
+    Plain,
+    Ansi,
+}
+
+const RED: &str = "31;1";
+const YELLOW: &str = "33;1";
+const CYAN: &str = "36";
+
+impl Report {
+    /// A report in this voice.
+    #[must_use]
+    pub fn new(voice: Voice) -> Report {
+        let coloured = match voice.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => io::stderr().is_terminal(),
+        };
+        Report {
+            verbosity: voice.verbosity,
+            paint: if coloured { Paint::Ansi } else { Paint::Plain },
+        }
+    }
+
+    /// The findings of a plan; in a quiet run the refusals only.
+    pub fn findings(&self, plan: &Plan, strict: Strictness) {
+        let mut findings = plan.findings.iter().peekable();
+        while let Some(finding) = findings.next() {
+            let severity = finding.severity(strict);
+            if severity < Severity::Refusal && self.verbosity == Verbosity::Quiet {
+                continue;
+            }
+            let label = match severity {
+                Severity::Notice => self.label("notice", CYAN),
+                Severity::Warning => self.label("warning", YELLOW),
+                Severity::Refusal => self.label("refused", RED),
+            };
+            err(&format!("{label} {finding}"));
+            // One cure for many is said once, after the last of them.
+            let cure = finding.cure();
+            if findings.peek().is_none_or(|next| next.cure() != cure) {
+                err(&format!("  {cure}"));
+            }
+        }
+    }
+
+    /// One finding that ends the run.
+    pub fn refusal(&self, finding: &Finding) {
+        err(&format!(
+            "{} {finding}\n  {}",
+            self.label("refused", RED),
+            finding.cure()
+        ));
+    }
+
+    /// What `up` would do.
+    pub fn dry_run(&self, plan: &Plan) {
+        if let Opening::Baseline { schema, contained } = &plan.opening {
+            let contained: Vec<String> = contained
+                .iter()
+                .map(|inside| inside.name.filename().to_owned())
+                .collect();
+            out(&format!(
+                "would apply {} as the baseline; it contains: {}",
+                Escaped(&schema.file.path),
+                Names(&contained)
+            ));
+        }
+        for migration in &plan.due {
+            out(&format!(
+                "would apply {}",
+                Escaped(migration.name.filename())
+            ));
+        }
+        out(&format!(
+            "Would apply {}",
+            Count(plan.due.len(), "migration")
+        ));
+    }
+
+    /// The last line of `up`.
+    pub fn done(&self, applied: &[String], recorded: usize) {
+        if self.verbosity == Verbosity::Quiet {
+            return;
+        }
+        let count = Count(applied.len(), "migration");
+        if applied.is_empty() {
+            out(&format!(
+                "Applied {count}: the database is up to date ({recorded} applied)"
+            ));
+        } else {
+            out(&format!("Applied {count}: {}", Names(applied)));
+        }
+    }
+
+    /// The last line of `up --to`.
+    pub fn done_up_to(&self, applied: &[String], version: &str, recorded: usize) {
+        if applied.is_empty() && self.verbosity > Verbosity::Quiet {
+            out(&format!(
+                "Applied 0 migrations: nothing is pending up to version {version} ({recorded} applied)"
+            ));
+        } else {
+            self.done(applied, recorded);
+        }
+    }
+
+    /// A result on stdout, unless the run is quiet.
+    pub fn say(&self, text: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            out(text);
+        }
+    }
+
+    /// A result on stdout that was asked for, line end included.
+    pub fn document(&self, text: &str) {
+        write_all(&mut io::stdout().lock(), text);
+    }
+
+    /// A file is about to run.
+    pub fn applying(&self, file: &str) {
+        if self.verbosity == Verbosity::Verbose {
+            err(&format!("applying {}", Escaped(file)));
+        }
+    }
+
+    /// A file is committed.
+    pub fn applied(&self, file: &str, time: Duration) {
+        if self.verbosity > Verbosity::Quiet {
+            err(&format!("applied {} ({})", Escaped(file), Spoken(time)));
+        }
+    }
+
+    /// Something of a file was left out, or is otherwise worth a line.
+    pub fn notice(&self, text: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            err(&format!("{} {}", self.label("notice", CYAN), Escaped(text)));
+        }
+    }
+
+    /// What the server said while a file ran; "already exists, skipping" and its like are summed up in one line.
+    pub fn server_notices(&self, file: &str, notices: &[Notice]) {
+        if self.verbosity == Verbosity::Quiet {
+            return;
+        }
+        let skipping = |notice: &&Notice| {
+            notice.severity == "NOTICE" && notice.message.ends_with(", skipping")
+        };
+        let summed_up = self.verbosity == Verbosity::Normal;
+        for notice in notices
+            .iter()
+            .filter(|notice| !(summed_up && skipping(notice)))
+        {
+            err(&format!(
+                "{}: {}: {}",
+                Escaped(file),
+                notice.severity,
+                Escaped(&notice.message)
+            ));
+        }
+        let skipped = notices.iter().filter(skipping).count();
+        if summed_up && skipped > 0 {
+            err(&format!(
+                "{}: {} skipped, as already done",
+                Escaped(file),
+                Count(skipped, "statement")
+            ));
+        }
+    }
+
+    /// Somebody else holds the run lock.
+    pub fn waiting(&self, holder: &Holder) {
+        if self.verbosity > Verbosity::Quiet {
+            let holder = holder.0.as_deref().unwrap_or("another runner");
+            err(&format!(
+                "waiting for the run lock, held by {}",
+                Escaped(holder)
+            ));
+        }
+    }
+
+    /// A file was rolled back because of somebody else, and is tried again.
+    pub fn blocked(&self, file: &str, error: &ServerError) {
+        if self.verbosity > Verbosity::Quiet {
+            err(&format!(
+                "{} was rolled back, and is tried again: {}",
+                Escaped(file),
+                error.message
+            ));
+        }
+    }
+
+    /// The connection was lost and is opened again.
+    pub fn reconnecting(&self, reason: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            err(&format!("connecting again: {}", Escaped(reason)));
+        }
+    }
+
+    /// Why the run ends.
+    pub fn error(&self, error: &Error) {
+        // What begins with a place stays at the start of its line, where editors look for it.
+        match error {
+            Error::Files(_) | Error::Migration(_) | Error::BaselineExists(_) => {
+                err(&error.to_string())
+            }
+            Error::Usage { .. }
+            | Error::Connect { .. }
+            | Error::Database { .. }
+            | Error::Refused { .. }
+            | Error::GaveUp { .. }
+            | Error::OutcomeUnknown { .. } => err(&format!("{} {error}", self.label("error", RED))),
+        }
+        err(&format!("  {}", error.hint()));
+    }
+
+    fn label(&self, word: &str, code: &str) -> String {
+        match self.paint {
+            Paint::Plain => format!("{word}:"),
+            Paint::Ansi => format!("\x1b[{code}m{word}:\x1b[0m"),
+        }
+    }
+}
+
+fn out(line: &str) {
+    write_all(&mut io::stdout().lock(), &format!("{line}\n"));
+}
+
+fn err(line: &str) {
+    write_all(&mut io::stderr().lock(), &format!("{line}\n"));
+}
+
+fn write_all(stream: &mut impl io::Write, text: &str) {
+    // Nobody is left to hear that nobody listens; the work goes on, and the exit code tells its result.
+    let _ = stream
+        .write_all(text.as_bytes())
+        .and_then(|()| stream.flush());
+}

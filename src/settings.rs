@@ -1,0 +1,359 @@
+//! What holds for this run: flag, then environment variable, then default; each value knows where it came from. Pure.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::cli::Flags;
+use crate::database::conninfo::{self, ConnInfo};
+use crate::database::table_name::TableName;
+use crate::error::{Error, Result};
+use crate::migration::folder::{Location, SchemaPath};
+use crate::plan::{Nonempty, Strictness};
+use crate::timeout::{BadDuration, LockTimeout, MaxWait};
+
+/// The environment as the program found it.
+pub trait Environment {
+    /// The value of a variable, if it is set.
+    fn variable(&self, name: &str) -> Option<OsString>;
+}
+
+impl<F: Fn(&str) -> Option<OsString>> Environment for F {
+    fn variable(&self, name: &str) -> Option<OsString> {
+        self(name)
+    }
+}
+
+/// Everything that holds for a run.
+#[derive(Debug)]
+pub struct Settings {
+    pub target: ConnInfo,
+    /// Where the connection string came from.
+    pub target_source: Source,
+    pub location: Location,
+    pub table: TableName,
+    pub strict: Strictness,
+    pub nonempty: Nonempty,
+    pub lock_timeout: LockTimeout,
+    pub max_wait: MaxWait,
+}
+
+/// How the run speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Voice {
+    pub color: Color,
+    pub verbosity: Verbosity,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    Always,
+    Never,
+}
+
+/// How much to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    Flag(&'static str),
+    Variable(&'static str),
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Flag(name) | Source::Variable(name) => f.write_str(name),
+            Source::Default => f.write_str("the default"),
+        }
+    }
+}
+
+/// A flag's value, else a variable's that is not empty, with its source.
+fn pick<T: Clone + AsRef<OsStr>>(
+    flag: Option<&T>,
+    flag_name: &'static str,
+    environment: &impl Environment,
+    variable: &'static str,
+) -> Option<(OsString, Source)> {
+    if let Some(value) = flag {
+        return Some((value.as_ref().to_owned(), Source::Flag(flag_name)));
+    }
+    let value = environment
+        .variable(variable)
+        .filter(|value| !value.is_empty())?;
+    Some((value, Source::Variable(variable)))
+}
+
+/// A value that must be text.
+fn text(value: (OsString, Source)) -> Result<(String, Source)> {
+    let (value, source) = value;
+    match value.into_string() {
+        Ok(text) => Ok((text, source)),
+        Err(_) => Err(bad(source, "the value is not UTF-8")),
+    }
+}
+
+fn bad(source: Source, message: impl fmt::Display) -> Error {
+    Error::Usage {
+        message: format!("{source}: {message}"),
+        hint: "see onward --help".to_owned(),
+    }
+}
+
+impl Voice {
+    /// How the run speaks, by flags and environment.
+    ///
+    /// # Errors
+    /// `Error::Usage` for a value that makes no sense.
+    pub fn resolve(flags: &Flags, environment: &impl Environment) -> Result<Voice> {
+        let color = match pick(flags.color.as_ref(), "--color", environment, "ONWARD_COLOR") {
+            None => Color::Auto,
+            Some(value) => match text(value)? {
+                (word, _) if word == "auto" => Color::Auto,
+                (word, _) if word == "always" => Color::Always,
+                (word, _) if word == "never" => Color::Never,
+                (_, source) => return Err(bad(source, "one of auto, always, never")),
+            },
+        };
+        let no_color = environment
+            .variable("NO_COLOR")
+            .is_some_and(|value| !value.is_empty());
+        let color = if no_color && color == Color::Auto {
+            Color::Never
+        } else {
+            color
+        };
+        let quiet = switch(flags.quiet, environment, "ONWARD_QUIET")?;
+        let verbose = switch(flags.verbose, environment, "ONWARD_VERBOSE")?;
+        let verbosity = match (quiet, verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Normal,
+        };
+        Ok(Voice { color, verbosity })
+    }
+}
+
+impl Settings {
+    /// Makes sense of flags and environment.
+    ///
+    /// # Errors
+    /// `Error::Usage` for the first value that makes no sense, named by its source; values of connection strings are
+    /// never repeated.
+    pub fn resolve(flags: &Flags, environment: &impl Environment) -> Result<Settings> {
+        let (target, target_source) = target(flags, environment)?;
+        let dir = pick(flags.dir.as_ref(), "--dir", environment, "ONWARD_DIR").map_or_else(
+            || PathBuf::from("migrations"),
+            |(dir, _)| PathBuf::from(dir),
+        );
+        let schema = match pick(
+            flags.schema.as_ref(),
+            "--schema",
+            environment,
+            "ONWARD_SCHEMA",
+        ) {
+            Some((path, _)) => SchemaPath::Named(PathBuf::from(path)),
+            None => SchemaPath::Usual(PathBuf::from("schema.sql")),
+        };
+        let table = match pick(flags.table.as_ref(), "--table", environment, "ONWARD_TABLE") {
+            None => TableName::usual(),
+            Some(value) => {
+                let (name, source) = text(value)?;
+                TableName::parse(&name).map_err(|message| bad(source, message))?
+            }
+        };
+        let strict = match switch(flags.strict, environment, "ONWARD_STRICT")? {
+            true => Strictness::Refuse,
+            false => Strictness::Warn,
+        };
+        let nonempty = match switch(flags.allow_nonempty, environment, "ONWARD_ALLOW_NONEMPTY")? {
+            true => Nonempty::Allow,
+            false => Nonempty::Refuse,
+        };
+        let lock_timeout = pick(
+            flags.lock_timeout.as_ref(),
+            "--lock-timeout",
+            environment,
+            "ONWARD_LOCK_TIMEOUT",
+        );
+        let max_wait = pick(
+            flags.max_wait.as_ref(),
+            "--max-wait",
+            environment,
+            "ONWARD_MAX_WAIT",
+        );
+        Ok(Settings {
+            target,
+            target_source,
+            location: Location { dir, schema },
+            table,
+            strict,
+            nonempty,
+            lock_timeout: duration(
+                lock_timeout,
+                LockTimeout::milliseconds(500),
+                LockTimeout::parse,
+            )?,
+            max_wait: duration(max_wait, MaxWait::milliseconds(300_000), MaxWait::parse)?,
+        })
+    }
+}
+
+/// The connection string: `--url`, `DATABASE_URL`, `POSTGRES_URL`.
+fn target(flags: &Flags, environment: &impl Environment) -> Result<(ConnInfo, Source)> {
+    let value = pick(flags.url.as_ref(), "--url", environment, "DATABASE_URL")
+        .or_else(|| pick(None::<&String>, "--url", environment, "POSTGRES_URL"));
+    let Some(value) = value else {
+        return Err(Error::Usage {
+            message: "no database is named".to_owned(),
+            hint: "set DATABASE_URL=postgres://USER:PASSWORD@HOST/DATABASE, or give --url"
+                .to_owned(),
+        });
+    };
+    let (url, source) = text(value)?;
+    match conninfo::parse(&url) {
+        Ok(target) => Ok((target, source)),
+        Err(error) => Err(Error::Usage {
+            message: format!("{source}: {error}"),
+            hint: error.hint().unwrap_or_else(|| {
+                "write DATABASE_URL=postgres://USER:PASSWORD@HOST/DATABASE".to_owned()
+            }),
+        }),
+    }
+}
+
+fn duration<T>(
+    value: Option<(OsString, Source)>,
+    default: T,
+    parse: impl Fn(&str) -> std::result::Result<T, BadDuration>,
+) -> Result<T> {
+    value.map_or(Ok(default), |value| {
+        let (text, source) = text(value)?;
+        parse(&text).map_err(|error| bad(source, error))
+    })
+}
+
+/// A flag that is given, or a variable that says yes.
+fn switch(flag: bool, environment: &impl Environment, variable: &'static str) -> Result<bool> {
+    if flag {
+        return Ok(true);
+    }
+    let value = environment.variable(variable).unwrap_or_default();
+    match value.to_str().map(str::to_ascii_lowercase).as_deref() {
+        Some("" | "0" | "false" | "no" | "off") => Ok(false),
+        Some("1" | "true" | "yes" | "on") => Ok(true),
+        _ => Err(bad(
+            Source::Variable(variable),
+            "one of 1, true, yes, on, 0, false, no, off",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const URL: (&str, &str) = ("DATABASE_URL", "postgres://app@db/app");
+
+    fn resolve(flags: &Flags, variables: &[(&str, &str)]) -> Result<Settings> {
+        let environment = |name: &str| {
+            variables
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| OsString::from(value))
+        };
+        Settings::resolve(flags, &environment)
+    }
+
+    fn check_error(flags: &Flags, variables: &[(&str, &str)], expected: &str) {
+        let message = resolve(flags, variables).expect_err("an error").to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+
+    #[test]
+    fn a_flag_beats_a_variable_beats_the_default() {
+        let defaults = resolve(&Flags::default(), &[URL]).expect("defaults");
+        assert_eq!(defaults.location.dir, PathBuf::from("migrations"));
+        assert_eq!(
+            defaults.location.schema,
+            SchemaPath::Usual(PathBuf::from("schema.sql"))
+        );
+        assert_eq!(defaults.lock_timeout, LockTimeout::milliseconds(500));
+        assert_eq!(defaults.target_source, Source::Variable("DATABASE_URL"));
+        let variables = [
+            URL,
+            ("ONWARD_DIR", "db"),
+            ("ONWARD_STRICT", "yes"),
+            ("ONWARD_TABLE", "ops.t"),
+        ];
+        let by_variable = resolve(&Flags::default(), &variables).expect("variables");
+        assert_eq!(by_variable.location.dir, PathBuf::from("db"));
+        assert_eq!(by_variable.strict, Strictness::Refuse);
+        assert_eq!(by_variable.table.to_string(), "\"ops\".\"t\"");
+        let flags = Flags {
+            dir: Some("else".into()),
+            url: Some("postgres:///x".to_owned()),
+            ..Flags::default()
+        };
+        let by_flag = resolve(&flags, &variables).expect("flags");
+        assert_eq!(by_flag.location.dir, PathBuf::from("else"));
+        assert_eq!(by_flag.target_source, Source::Flag("--url"));
+    }
+
+    #[test]
+    fn an_empty_variable_is_no_value() {
+        let settings = resolve(
+            &Flags::default(),
+            &[URL, ("ONWARD_DIR", ""), ("ONWARD_STRICT", "")],
+        )
+        .expect("settings");
+        assert_eq!(settings.location.dir, PathBuf::from("migrations"));
+        assert_eq!(settings.strict, Strictness::Warn);
+        check_error(
+            &Flags::default(),
+            &[("DATABASE_URL", "")],
+            "no database is named",
+        );
+    }
+
+    #[test]
+    fn a_bad_value_is_named_by_its_source() {
+        check_error(
+            &Flags::default(),
+            &[URL, ("ONWARD_STRICT", "perhaps")],
+            "ONWARD_STRICT: one of",
+        );
+        check_error(
+            &Flags::default(),
+            &[URL, ("ONWARD_TABLE", "a.b.c")],
+            "ONWARD_TABLE: it has more than two parts",
+        );
+        let flags = Flags {
+            lock_timeout: Some("5".to_owned()),
+            ..Flags::default()
+        };
+        check_error(&flags, &[URL], "--lock-timeout: not a length of time");
+    }
+
+    #[test]
+    fn a_connection_string_is_never_repeated() {
+        let url = (
+            "DATABASE_URL",
+            "postgres://app:c4nary@db/app?nonsense=c4nary",
+        );
+        let error = resolve(&Flags::default(), &[url]).expect_err("an error");
+        assert!(!format!("{error} {error:?}").contains("c4nary"), "{error}");
+        assert!(error.to_string().starts_with("DATABASE_URL: "), "{error}");
+    }
+}
