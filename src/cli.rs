@@ -65,10 +65,18 @@ pub struct Flags {
     pub lock_timeout: Option<String>,
     pub max_wait: Option<String>,
     pub color: Option<String>,
-    pub strict: bool,
-    pub allow_nonempty: bool,
-    pub quiet: bool,
-    pub verbose: bool,
+    pub strict: Switch,
+    pub allow_nonempty: Switch,
+    pub quiet: Switch,
+    pub verbose: Switch,
+}
+
+/// A flag without a value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Switch {
+    #[default]
+    Absent,
+    Given,
 }
 
 /// The commands by their names.
@@ -150,10 +158,10 @@ fn read_option(
         "--lock-timeout" => flags.lock_timeout = Some(text(option, value()?)?),
         "--max-wait" => flags.max_wait = Some(text(option, value()?)?),
         "--color" => flags.color = Some(text(option, value()?)?),
-        "--strict" => flags.strict = true,
-        "--allow-nonempty" => flags.allow_nonempty = true,
-        "-q" | "--quiet" => flags.quiet = true,
-        "-v" | "--verbose" => flags.verbose = true,
+        "--strict" => flags.strict = Switch::Given,
+        "--allow-nonempty" => flags.allow_nonempty = Switch::Given,
+        "-q" | "--quiet" => flags.quiet = Switch::Given,
+        "-v" | "--verbose" => flags.verbose = Switch::Given,
         "--to" => own.to = Some(text(option, value()?)?),
         "--dry-run" => own.dry_run = true,
         "--json" => own.json = true,
@@ -293,7 +301,7 @@ mod tests {
         match (parse(args), expected) {
             (Ok(got), Ok(expected)) => assert_eq!(got, expected, "{line:?}"),
             (Err(error), Err(part)) => {
-                assert!(error.to_string().contains(part), "{line:?}: {error}")
+                assert!(error.to_string().contains(part), "{line:?}: {error}");
             }
             (got, expected) => panic!("{line:?}: {got:?} instead of {expected:?}"),
         }
@@ -330,7 +338,7 @@ mod tests {
     #[test]
     fn general_options_stand_before_or_after_the_command() {
         let flags = Flags {
-            strict: true,
+            strict: Switch::Given,
             table: Some("t".to_owned()),
             ..Flags::default()
         };

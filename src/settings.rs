@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::cli::Flags;
+use crate::cli::{Flags, Switch};
 use crate::database::conninfo::{self, ConnInfo};
 use crate::database::table_name::TableName;
 use crate::error::{Error, Result};
@@ -173,13 +173,15 @@ impl Settings {
                 TableName::parse(&name).map_err(|message| bad(source, message))?
             }
         };
-        let strict = match switch(flags.strict, environment, "ONWARD_STRICT")? {
-            true => Strictness::Refuse,
-            false => Strictness::Warn,
+        let strict = if switch(flags.strict, environment, "ONWARD_STRICT")? {
+            Strictness::Refuse
+        } else {
+            Strictness::Warn
         };
-        let nonempty = match switch(flags.allow_nonempty, environment, "ONWARD_ALLOW_NONEMPTY")? {
-            true => Nonempty::Allow,
-            false => Nonempty::Refuse,
+        let nonempty = if switch(flags.allow_nonempty, environment, "ONWARD_ALLOW_NONEMPTY")? {
+            Nonempty::Allow
+        } else {
+            Nonempty::Refuse
         };
         let lock_timeout = pick(
             flags.lock_timeout.as_ref(),
@@ -245,8 +247,8 @@ fn duration<T>(
 }
 
 /// A flag that is given, or a variable that says yes.
-fn switch(flag: bool, environment: &impl Environment, variable: &'static str) -> Result<bool> {
-    if flag {
+fn switch(flag: Switch, environment: &impl Environment, variable: &'static str) -> Result<bool> {
+    if flag == Switch::Given {
         return Ok(true);
     }
     let value = environment.variable(variable).unwrap_or_default();

@@ -23,9 +23,7 @@ pub(super) fn run(settings: &Settings, names: &[String], report: &Report) -> Res
         .iter()
         .all(|repair| matches!(repair, Repair::Nothing(_)))
     {
-        repairs
-            .iter()
-            .for_each(|repair| report.say(&sentence(repair)));
+        say(&repairs, report);
         return Ok(exit::DONE);
     }
     let mut lock = lock(session, &seen, settings, report)?;
@@ -51,9 +49,7 @@ pub(super) fn run(settings: &Settings, names: &[String], report: &Report) -> Res
                 trouble,
             })?;
     }
-    repairs
-        .iter()
-        .for_each(|repair| report.say(&sentence(repair)));
+    say(&repairs, report);
     Ok(exit::DONE)
 }
 
@@ -110,6 +106,12 @@ fn statement(table: &HistoryTable, repair: &Repair) -> String {
         }
         Repair::Failure(migration) => table.forget_failure(migration.name.filename()),
         Repair::Nothing(_) => String::new(),
+    }
+}
+
+fn say(repairs: &[Repair], report: &Report) {
+    for repair in repairs {
+        report.say(&sentence(repair));
     }
 }
 

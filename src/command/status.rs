@@ -29,7 +29,7 @@ pub(super) fn run(
     };
     match format {
         Format::Json => {
-            report.document(&json::status(&plan, &seen.facts, history, settings.strict))
+            report.document(&json::status(&plan, &seen.facts, history, settings.strict));
         }
         Format::Human => {
             let target = settings.target.describe();

@@ -194,7 +194,9 @@ fn before(job: &Job, conditions: Conditions) -> String {
 
 fn begin(modes: &[String], settings: &str) -> String {
     // The last of several modes of a kind holds. A line end closes a comment among them.
-    let modes: String = modes.iter().map(|modes| format!(", {modes}\n")).collect();
+    let modes = modes
+        .iter()
+        .fold(String::new(), |all, modes| all + ", " + modes + "\n");
     format!("BEGIN ISOLATION LEVEL READ COMMITTED{modes};\n{settings}")
 }
 

@@ -1,7 +1,7 @@
 //! The database: sessions, the history table, the run lock, and applying.
 //!
 //! The only room that names the crate `postgres` (beside `error`). All SQL of our own stands here, with the schema of
-//! every object, function and operator, so that nothing in the search_path can run in its stead.
+//! every object, function and operator, so that nothing in the `search_path` can run in its stead.
 
 pub mod apply;
 pub mod conninfo;

@@ -187,7 +187,7 @@ fn refuse_what_is_not_honoured(target: &ConnInfo) -> Result<()> {
     }
 }
 
-/// The command-line options for the server process, the search_path of the connection string among them: what is set
+/// The command-line options for the server process, the `search_path` of the connection string among them: what is set
 /// there survives RESET ALL. A blank or backslash in a value is escaped by a backslash.
 fn startup_options(target: &ConnInfo) -> Option<String> {
     let Some(search_path) = &target.search_path else {

@@ -21,10 +21,9 @@ pub struct Facts {
     pub version: String,
     pub database: String,
     pub current_user: String,
-    /// `transaction_read_only` of a fresh transaction.
-    pub read_only: bool,
-    pub in_recovery: bool,
-    /// The schemas of the search_path that exist, for messages.
+    /// Why the database takes no writes, if so.
+    pub read_only: Option<&'static str>,
+    /// The schemas of the `search_path` that exist, for messages.
     pub search_path: String,
     /// Where a new table would go.
     pub first_schema: Option<String>,
@@ -39,7 +38,7 @@ pub struct Facts {
 #[derive(Debug)]
 pub struct Survey {
     pub facts: Facts,
-    /// Where the history is, or would be created; none when the search_path names no schema that exists.
+    /// Where the history is, or would be created; none when the `search_path` names no schema that exists.
     pub table: Option<HistoryTable>,
     pub missing_schema: MissingSchema,
     pub observed: Observed,
@@ -76,8 +75,8 @@ pub fn survey(
         .iter()
         .map(candidate)
         .collect();
-    let read_only = read_only_reason(&facts);
-    let (table, history) = match choose(candidates, name, &facts) {
+    let read_only = facts.read_only.map(str::to_owned);
+    let (table, history) = match choose(&candidates, name, &facts) {
         Choice::Unusable(finding) => (None, History::Unusable(finding)),
         Choice::History { table, distrust } => {
             let history = read(session, &table, distrust)?;
@@ -134,26 +133,18 @@ fn facts(row: &SimpleQueryRow) -> Facts {
         version: text(1).to_owned(),
         database: text(2).to_owned(),
         current_user: text(3).to_owned(),
-        read_only: text(4) == "on",
-        in_recovery: text(5) == "t",
+        read_only: match (text(4), text(5)) {
+            (_, "t") => Some("the server is a standby, which takes no writes"),
+            ("on", _) => Some(
+                "the database takes no writes from this session (default_transaction_read_only)",
+            ),
+            _ => None,
+        },
         search_path: text(6).to_owned(),
         first_schema: row.try_get(7).ok().flatten().map(str::to_owned),
         standard_conforming_strings: text(8) == "on",
         checks_connection: version_num >= 140_000 && text(9) != "0",
         run_lock_held: text(10) == "t",
-    }
-}
-
-fn read_only_reason(facts: &Facts) -> Option<String> {
-    if facts.in_recovery {
-        Some("the server is a standby, which takes no writes".to_owned())
-    } else if facts.read_only {
-        Some(
-            "the database takes no writes from this session (default_transaction_read_only)"
-                .to_owned(),
-        )
-    } else {
-        None
     }
 }
 
@@ -166,12 +157,12 @@ struct Candidate {
     read_problems: String,
     /// What speaks against writing to it; empty for nothing.
     write_problems: String,
-    /// Name and type of each column, types of other schemas than pg_catalog as `?`.
+    /// Name and type of each column, types of other schemas than `pg_catalog` as `?`.
     columns: Vec<(String, String)>,
     readable: bool,
 }
 
-/// The tables of that name, those on the search_path first and in its order, each with what speaks against it.
+/// The tables of that name, those on the `search_path` first and in its order, each with what speaks against it.
 ///
 /// A table that somebody else planted would run his code with our rights: in a trigger, a rule, a default, a check or
 /// an index. Superusers are members of every role, so membership does not speak for a table's owner there.
@@ -252,7 +243,7 @@ enum Choice {
     Unusable(Finding),
 }
 
-fn choose(candidates: Vec<Candidate>, name: &TableName, facts: &Facts) -> Choice {
+fn choose(candidates: &[Candidate], name: &TableName, facts: &Facts) -> Choice {
     let ours = |candidate: &&Candidate| candidate.is_ours();
     let in_place = |candidate: &&Candidate| name.schema.is_some() || candidate.on_path;
     let chosen = candidates.iter().filter(in_place).find(ours);
@@ -358,7 +349,7 @@ fn look_around(
     Ok(NoHistory { objects, foreign })
 }
 
-/// Up to three relations, types or functions that belong to no extension, in the schemas of the search_path and in
+/// Up to three relations, types or functions that belong to no extension, in the schemas of the `search_path` and in
 /// those that the schema file names.
 fn objects_sql(schemas: &BTreeSet<String>) -> String {
     let own = |catalog: &str, object: &str, namespace: &str, name: &str, condition: &str| {

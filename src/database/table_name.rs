@@ -7,7 +7,7 @@ use super::quote;
 /// `[SCHEMA.]NAME`, read as SQL reads it: folded to lower case unless quoted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableName {
-    /// None: the table is looked for along the search_path.
+    /// None: the table is looked for along the `search_path`.
     pub schema: Option<String>,
     pub name: String,
 }

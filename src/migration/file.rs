@@ -209,6 +209,14 @@ impl SqlFile {
                         hint,
                     ));
                 }
+                Kind::PsqlInStatement { .. } => {
+                    let hint = "only psql knows its backslash commands: write plain SQL instead";
+                    return Err(self.fault(
+                        statement.start,
+                        "a command of psql inside a statement",
+                        hint,
+                    ));
+                }
                 Kind::Psql { .. } => skipped.push(self.skip_psql(statement)?),
                 _ => {}
             }
@@ -371,8 +379,12 @@ fn is_snapshot(modes: &str) -> bool {
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
-    before.iter().filter(|&&byte| byte == b'\n').count() + 1
+    line_at(text.as_bytes(), offset)
+}
+
+fn line_at(bytes: &[u8], offset: usize) -> usize {
+    let before = bytes.get(..offset).unwrap_or(bytes);
+    before.split(|&byte| byte == b'\n').count()
 }
 
 /// UTF-8 without a byte order mark and without NUL, which no PostgreSQL text can hold.
@@ -390,22 +402,16 @@ fn decode(path: &str, mut bytes: Vec<u8>) -> Result<String, FileFault> {
             "save the file as UTF-8",
         ));
     }
-    if bytes.starts_with(&[0xEF, 0xBB, 0xBF]) {
-        bytes.drain(..3);
-    }
-    let line_at = |bytes: &[u8], offset: usize| {
-        Some(
-            bytes[..offset]
-                .iter()
-                .filter(|&&byte| byte == b'\n')
-                .count()
-                + 1,
-        )
+    let mark = if bytes.starts_with(&[0xEF, 0xBB, 0xBF]) {
+        3
+    } else {
+        0
     };
+    bytes.drain(..mark);
     if let Some(offset) = bytes.iter().position(|&byte| byte == 0) {
-        let message = format!("a NUL byte (byte {offset} of the file)");
+        let message = format!("a NUL byte (byte {} of the file)", mark + offset);
         return Err(fault(
-            line_at(&bytes, offset),
+            Some(line_at(&bytes, offset)),
             message,
             "save the file as UTF-8 text",
         ));
@@ -414,10 +420,15 @@ fn decode(path: &str, mut bytes: Vec<u8>) -> Result<String, FileFault> {
         let offset = error.utf8_error().valid_up_to();
         let bytes = error.as_bytes();
         let message = format!(
-            "not UTF-8: byte 0x{:02X} (byte {offset} of the file)",
-            bytes[offset]
+            "not UTF-8: byte 0x{:02X} (byte {} of the file)",
+            bytes[offset],
+            mark + offset
         );
-        fault(line_at(bytes, offset), message, "save the file as UTF-8")
+        fault(
+            Some(line_at(bytes, offset)),
+            message,
+            "save the file as UTF-8",
+        )
     })
 }
 
@@ -440,4 +451,185 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &[u8]) -> Result<SqlFile, FileFault> {
+        SqlFile::parse("f.sql".to_owned(), text.to_vec(), Role::Migration)
+    }
+
+    /// What is sent in the end, or line and part of the message of what is wrong.
+    fn check(text: &str, expected: Result<&str, (usize, &str)>) {
+        match (parse(text.as_bytes()), expected) {
+            (Ok(file), Ok(expected)) => {
+                let mut sent = String::new();
+                for part in file.messages() {
+                    file.push_text(&part, &mut sent);
+                }
+                assert_eq!(sent, expected, "{text:?}");
+                assert_eq!(sent.chars().count(), text.chars().count(), "{text:?}");
+            }
+            (Err(fault), Err((line, part))) => {
+                assert_eq!(fault.line, Some(line), "{text:?}: {fault}");
+                assert!(fault.message.contains(part), "{text:?}: {fault}");
+            }
+            (got, expected) => panic!("{text:?}: {got:?} instead of {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn a_wrapper_around_the_whole_file_is_taken_off() {
+        check(
+            "BEGIN;\nSELECT 1;\nCOMMIT;\n",
+            Ok("      \nSELECT 1;\n       \n"),
+        );
+        check(
+            "SET x = 1; begin work; SELECT 1; END",
+            Ok("SET x = 1;             SELECT 1;    "),
+        );
+        check(
+            "BEGIN /* é */; SELECT 1; COMMIT",
+            Ok("               SELECT 1;       "),
+        );
+        check(
+            "SELECT 1; BEGIN; SELECT 2; COMMIT;",
+            Err((1, "part of the file")),
+        );
+        check(
+            "BEGIN; COMMIT;\nBEGIN; COMMIT;",
+            Err((1, "part of the file")),
+        );
+    }
+
+    #[test]
+    fn other_transaction_control_is_refused_at_its_line() {
+        check("SELECT 1;\nCOMMIT;", Err((2, "COMMIT without a BEGIN")));
+        check(
+            "SELECT 1;\n\nROLLBACK;",
+            Err((3, "ROLLBACK without a BEGIN")),
+        );
+        check("BEGIN;\nSELECT 1;", Err((1, "BEGIN without a COMMIT")));
+        check("BEGIN;\nROLLBACK;", Err((2, "would end its transaction")));
+        check("BEGIN;\nBEGIN;\nCOMMIT;", Err((2, "open already")));
+        check("COMMIT AND CHAIN", Err((1, "COMMIT AND CHAIN")));
+        check(
+            "SAVEPOINT a; ROLLBACK TO a; RELEASE a;",
+            Ok("SAVEPOINT a; ROLLBACK TO a; RELEASE a;"),
+        );
+    }
+
+    #[test]
+    fn the_modes_of_a_transaction_are_taken_over() {
+        let modes = |text: &str| parse(text.as_bytes()).unwrap().modes;
+        assert_eq!(
+            modes("BEGIN ISOLATION LEVEL SERIALIZABLE; COMMIT;"),
+            ["ISOLATION LEVEL SERIALIZABLE"]
+        );
+        assert_eq!(
+            modes("SET a = 1; SET TRANSACTION READ WRITE; SELECT 1"),
+            ["READ WRITE"]
+        );
+        assert_eq!(
+            modes("BEGIN READ WRITE; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; COMMIT"),
+            ["READ WRITE", "ISOLATION LEVEL SERIALIZABLE"]
+        );
+        assert!(modes("SELECT 1; SET TRANSACTION READ ONLY;").is_empty());
+        assert!(modes("SET TRANSACTION SNAPSHOT 'x';").is_empty());
+    }
+
+    #[test]
+    fn harmless_psql_commands_are_left_out_and_others_refused() {
+        check(
+            "\\restrict abc\nSELECT 1;\n",
+            Ok("             \nSELECT 1;\n"),
+        );
+        check(
+            "\\set ON_ERROR_STOP on\n\\encoding utf8\n",
+            Ok("                     \n              \n"),
+        );
+        check(
+            "SELECT 1;\n\\i other.sql\n",
+            Err((2, "\\i is a command of psql")),
+        );
+        check("\\set AUTOCOMMIT off\n", Err((1, "\\set")));
+    }
+
+    #[test]
+    fn what_no_text_of_postgresql_can_hold_is_refused() {
+        let fault = |text: &[u8]| parse(text).expect_err("a fault").to_string();
+        assert!(fault(b"\xFF\xFES\0").contains("UTF-16"));
+        assert!(fault(b"a\nb\0").contains("f.sql:2: a NUL byte (byte 3 of the file)"));
+        assert!(
+            fault(b"\xEF\xBB\xBFa\n\xE9")
+                .contains("f.sql:2: not UTF-8: byte 0xE9 (byte 5 of the file)")
+        );
+        assert!(
+            fault(b"SELECT 1;\n\nSELECT 'x")
+                .contains("f.sql:3: unterminated quoted string begins here")
+        );
+    }
+
+    #[test]
+    fn checksums_are_for_ever() {
+        let sums = |text: &[u8]| {
+            parse(text)
+                .map(|file| (file.checksum, file.sql_checksum))
+                .unwrap()
+        };
+        let (lf, sql) = sums("CREATE TABLE t (id int);\n-- café\n".as_bytes());
+        assert_eq!(
+            lf,
+            "29abbbc8be91d92356e721081631de90b0ff91066298a18b2d8d30c2cbedeb51"
+        );
+        assert_eq!(
+            sql,
+            "e0e311b1b40618b547467f53ef21e7622c5402ce469145ad8de97480b405ca96"
+        );
+        assert_eq!(
+            sums("CREATE TABLE t (id int);\r\n-- café\r\n".as_bytes()),
+            (lf.clone(), sql.clone())
+        );
+        assert_eq!(
+            sums("\u{feff}CREATE TABLE t (id int);\n-- café\n".as_bytes()),
+            (lf.clone(), sql.clone())
+        );
+        let (other, same) = sums(b"create table");
+        assert!(other != lf && same != sql);
+        assert_eq!(sums(b"CREATE/**/TABLE t(id int)  ;").1, sql);
+    }
+
+    #[test]
+    fn messages_end_at_statements_and_add_up() {
+        let text = "SELECT 1; ".repeat(2_500) + "-- end";
+        let file = parse(text.as_bytes()).unwrap();
+        let messages = file.messages();
+        assert_eq!(messages.len(), 3);
+        assert!(messages.windows(2).all(|pair| pair[0].end == pair[1].start));
+        assert_eq!((messages[0].start, messages[2].end), (0, text.len()));
+        assert_eq!(parse(b"").unwrap().messages(), vec![0..0]);
+        let rule = "SET standard_conforming_strings = off; SELECT 'a\\'b';";
+        assert_eq!(
+            parse(rule.as_bytes()).unwrap().messages(),
+            [0..38, 38..rule.len()]
+        );
+    }
+
+    #[test]
+    fn an_excerpt_counts_characters() {
+        let file = parse("SELECT 1;\r\nSELECT 'é', x;\r\n".as_bytes()).unwrap();
+        let offset = file.text.find('x').unwrap();
+        let expected = Excerpt {
+            line: 2,
+            column: 13,
+            text: "SELECT 'é', x;".to_owned(),
+        };
+        assert_eq!(file.excerpt(offset), expected);
+        assert_eq!(
+            expected.to_string(),
+            "2 | SELECT 'é', x;\n  |             ^"
+        );
+    }
 }

@@ -125,9 +125,9 @@ fn sources(dir: &Path) -> std::result::Result<(Vec<Source>, Vec<FileFault>), Fil
     let mut ways_back = Vec::new();
     for entry in listing {
         let path = entry.map_err(|error| unreadable(dir, &error))?.path();
-        let file_name = path.file_name().unwrap_or_default();
-        let Some(filename) = file_name.to_str() else {
-            if file_name.as_encoded_bytes().ends_with(b".sql") {
+        let raw_name = path.file_name().unwrap_or_default();
+        let Some(filename) = raw_name.to_str() else {
+            if raw_name.as_encoded_bytes().ends_with(b".sql") {
                 faults.push(fault(
                     &path,
                     "the file name is not UTF-8",
@@ -141,7 +141,7 @@ fn sources(dir: &Path) -> std::result::Result<(Vec<Source>, Vec<FileFault>), Fil
         }
         if let Some(stem) = filename.strip_suffix(".down.sql") {
             ways_back.push((stem.to_owned(), path));
-        } else if filename.ends_with(".sql") {
+        } else if filename.strip_suffix(".sql").is_some() {
             match Name::parse(filename) {
                 Some(name) => drop(sources.insert(filename.to_owned(), Source { name, path })),
                 None => faults.push(fault(

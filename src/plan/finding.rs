@@ -48,7 +48,7 @@ pub enum Finding {
     },
     /// A table of the history's name with other columns.
     NotOurs { table: String, columns: String },
-    /// The history stands in a schema that is not on the search_path.
+    /// The history stands in a schema that is not on the `search_path`.
     Elsewhere { table: String, searched: String },
     /// The history table may not be read by this role.
     NotReadable { table: String, role: String },
@@ -189,6 +189,7 @@ impl Finding {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one sentence for each finding")]
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

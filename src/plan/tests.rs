@@ -1,1 +1,341 @@
 use super::*;
+use crate::migration::SqlFile;
+use crate::migration::directive::Role;
+
+fn file(name: &str, text: &str, role: Role) -> SqlFile {
+    SqlFile::parse(name.to_owned(), text.as_bytes().to_vec(), role).expect(name)
+}
+
+fn migration(name: &str, text: &str) -> Migration {
+    let file = file(name, text, Role::Migration);
+    Migration {
+        name: Name::parse(name).expect(name),
+        file,
+    }
+}
+
+/// Each migration's text is its own name, so that no two are alike.
+fn files(names: &[&str], schema: Option<&str>) -> Files {
+    Files {
+        dir: "migrations".to_owned(),
+        migrations: names
+            .iter()
+            .map(|name| migration(name, &format!("SELECT '{name}';")))
+            .collect(),
+        schema: schema.map(|text| SchemaFile {
+            file: file("schema.sql", text, Role::SchemaFile),
+        }),
+    }
+}
+
+fn row(name: &str, status: RowStatus) -> Recorded {
+    let migration = migration(name, &format!("SELECT '{name}';"));
+    Recorded {
+        filename: name.to_owned(),
+        version: migration.name.version().to_owned(),
+        description: migration.description(),
+        kind: RowKind::Migration,
+        status,
+        checksum: Some(migration.file.checksum),
+        sql_checksum: Some(migration.file.sql_checksum),
+        started_at: "2026-03-02T10:15:00Z".to_owned(),
+        applied_at: (status == RowStatus::Applied).then(|| "2026-03-02T10:15:00Z".to_owned()),
+        execution_time_ms: Some(1),
+        applied_by: "app".to_owned(),
+        error_message: None,
+    }
+}
+
+fn applied(names: &[&str]) -> Vec<Recorded> {
+    names
+        .iter()
+        .map(|name| row(name, RowStatus::Applied))
+        .collect()
+}
+
+fn present(rows: Vec<Recorded>) -> Observed {
+    Observed {
+        read_only: None,
+        history: History::Present(PresentHistory {
+            table: "public.schema_migrations".to_owned(),
+            rows,
+            distrust: None,
+        }),
+    }
+}
+
+fn absent(objects: &[&str]) -> Observed {
+    let objects = objects.iter().map(|object| (*object).to_owned()).collect();
+    Observed {
+        read_only: None,
+        history: History::Absent(NoHistory {
+            objects,
+            foreign: None,
+        }),
+    }
+}
+
+/// What is due, and the code and severity of each finding.
+fn check(
+    files: &Files,
+    observed: &Observed,
+    goal: &Goal,
+    due: &[&str],
+    findings: &[(&str, Severity)],
+) {
+    let plan = plan(files, observed, goal);
+    let names: Vec<&str> = plan
+        .due
+        .iter()
+        .map(|migration| migration.name.filename())
+        .collect();
+    assert_eq!(names, due);
+    let found: Vec<(&str, Severity)> = plan
+        .findings
+        .iter()
+        .map(|finding| (finding.code(), finding.severity(Strictness::Warn)))
+        .collect();
+    assert_eq!(found, findings);
+    for finding in &plan.findings {
+        assert!(
+            !finding.to_string().is_empty() && !finding.cure().is_empty(),
+            "{finding:?}"
+        );
+    }
+}
+
+fn to(version: &str) -> Goal {
+    Goal {
+        to: Some(version.to_owned()),
+        ..Goal::default()
+    }
+}
+
+#[test]
+fn what_the_history_does_not_hold_is_due() {
+    let files = files(&["1_a.sql", "2_b.sql", "3_c.sql"], None);
+    let all = Goal::default();
+    check(
+        &files,
+        &present(applied(&["1_a.sql"])),
+        &all,
+        &["2_b.sql", "3_c.sql"],
+        &[],
+    );
+    check(
+        &files,
+        &present(applied(&["1_a.sql"])),
+        &to("2"),
+        &["2_b.sql"],
+        &[],
+    );
+    check(
+        &files,
+        &present(applied(&["1_a.sql", "2_b.sql", "3_c.sql"])),
+        &all,
+        &[],
+        &[],
+    );
+    check(
+        &files,
+        &absent(&[]),
+        &all,
+        &["1_a.sql", "2_b.sql", "3_c.sql"],
+        &[],
+    );
+}
+
+#[test]
+fn a_failed_or_rolled_back_row_leaves_its_file_pending() {
+    let files = files(&["1_a.sql", "2_b.sql"], None);
+    let rows = vec![
+        row("1_a.sql", RowStatus::RolledBack),
+        row("2_b.sql", RowStatus::Failed),
+    ];
+    let observed = present(rows);
+    check(
+        &files,
+        &observed,
+        &Goal::default(),
+        &["1_a.sql", "2_b.sql"],
+        &[],
+    );
+    let plan = plan(&files, &observed, &Goal::default());
+    assert_eq!(
+        plan.entries
+            .iter()
+            .map(|entry| entry.state)
+            .collect::<Vec<_>>(),
+        [State::Pending, State::Failed]
+    );
+}
+
+#[test]
+fn a_changed_file_is_a_refusal_but_a_changed_comment_is_not() {
+    let mut changed = files(&["1_a.sql", "2_b.sql"], None);
+    changed.migrations[0] = migration("1_a.sql", "SELECT 'something else';");
+    changed.migrations[1] = migration("2_b.sql", "-- new\nSELECT '2_b.sql' ;");
+    let observed = present(applied(&["1_a.sql", "2_b.sql"]));
+    check(
+        &changed,
+        &observed,
+        &Goal::default(),
+        &[],
+        &[
+            ("changed", Severity::Refusal),
+            ("layout_changed", Severity::Warning),
+        ],
+    );
+}
+
+#[test]
+fn rows_without_files_are_missing_renamed_squashed_or_newer() {
+    let all = Goal::default();
+    let some = files(&["1_a.sql", "3_c.sql"], None);
+    check(
+        &some,
+        &present(applied(&["1_a.sql", "2_b.sql", "3_c.sql"])),
+        &all,
+        &[],
+        &[("missing", Severity::Warning)],
+    );
+    check(
+        &some,
+        &present(applied(&["1_a.sql", "3_c.sql", "4_d.sql", "5_e.sql"])),
+        &all,
+        &[],
+        &[("newer_database", Severity::Warning)],
+    );
+    let squashed = files(&["3_c.sql"], Some("-- onward: baseline through 2\n"));
+    check(
+        &squashed,
+        &present(applied(&["1_a.sql", "2_b.sql", "3_c.sql"])),
+        &all,
+        &[],
+        &[],
+    );
+    let mut renamed = files(&["1_a.sql", "2_better.sql"], None);
+    renamed.migrations[1] = migration("2_better.sql", "SELECT '2_b.sql';");
+    check(
+        &renamed,
+        &present(applied(&["1_a.sql", "2_b.sql"])),
+        &all,
+        &["2_better.sql"],
+        &[("renamed", Severity::Refusal)],
+    );
+}
+
+#[test]
+fn strictness_turns_disorder_into_refusals() {
+    let files = files(&["10_x.sql", "1_a.sql", "1_b.sql", "9_z.sql"], None);
+    let observed = present(applied(&["1_b.sql"]));
+    check(
+        &files,
+        &observed,
+        &Goal::default(),
+        &["10_x.sql", "1_a.sql", "9_z.sql"],
+        &[
+            ("number_order", Severity::Warning),
+            ("same_number", Severity::Warning),
+            ("out_of_order", Severity::Warning),
+            ("out_of_order", Severity::Warning),
+        ],
+    );
+    let plan = plan(&files, &observed, &Goal::default());
+    assert_eq!(plan.refusals(Strictness::Warn), 0);
+    assert_eq!(plan.refusals(Strictness::Refuse), 3);
+}
+
+#[test]
+fn the_schema_file_contains_the_migrations_up_to_its_version() {
+    let names = ["1_a.sql", "2_b.sql", "2_c.sql", "3_d.sql"];
+    let all = Goal::default();
+    let twins = ("same_number", Severity::Warning);
+    let through = files(&names, Some("-- onward: baseline through 2\nSELECT 1;"));
+    check(&through, &absent(&[]), &all, &["3_d.sql"], &[twins]);
+    let without = files(&names, Some("SELECT 1;"));
+    check(&without, &absent(&[]), &all, &names, &[twins]);
+    // No file of that version is left.
+    let gone = files(
+        &["3_d.sql"],
+        Some("-- onward: baseline through 2\nSELECT 1;"),
+    );
+    check(&gone, &absent(&[]), &all, &["3_d.sql"], &[]);
+    check(
+        &through,
+        &absent(&[]),
+        &to("1"),
+        &[],
+        &[twins, ("goal_below_baseline", Severity::Refusal)],
+    );
+    // With a history, the schema file is not looked at any more.
+    check(
+        &through,
+        &present(applied(&["1_a.sql"])),
+        &all,
+        &names[1..],
+        &[twins],
+    );
+}
+
+#[test]
+fn a_legacy_database_gets_only_what_does_nothing_twice() {
+    let legacy = absent(&["public.users"]);
+    let all = Goal::default();
+    let text = "CREATE TABLE IF NOT EXISTS users ();\nINSERT INTO users DEFAULT VALUES;\nDO $$ BEGIN END $$;";
+    let careless = files(&[], Some(text));
+    let (hazard, notice) = (
+        ("hazard", Severity::Refusal),
+        ("do_block", Severity::Notice),
+    );
+    check(&careless, &legacy, &all, &[], &[hazard, notice]);
+    check(&careless, &absent(&[]), &all, &[], &[]);
+    let vouched = format!("-- onward: idempotent\n{text}");
+    check(&files(&[], Some(&vouched)), &legacy, &all, &[], &[notice]);
+    check(
+        &files(&["1_a.sql"], None),
+        &legacy,
+        &all,
+        &["1_a.sql"],
+        &[("no_baseline", Severity::Refusal)],
+    );
+    let allow = Goal {
+        nonempty: Nonempty::Allow,
+        ..Goal::default()
+    };
+    check(
+        &files(&["1_a.sql"], None),
+        &legacy,
+        &allow,
+        &["1_a.sql"],
+        &[],
+    );
+}
+
+#[test]
+fn what_forbids_to_write_matters_only_if_something_is_due() {
+    let files = files(&["1_a.sql"], None);
+    for (rows, due, findings) in [
+        (
+            vec![],
+            &["1_a.sql"][..],
+            &[("read_only", Severity::Refusal)][..],
+        ),
+        (applied(&["1_a.sql"]), &[], &[]),
+    ] {
+        let mut observed = present(rows);
+        observed.read_only = Some("the server is a standby".to_owned());
+        check(&files, &observed, &Goal::default(), due, findings);
+    }
+}
+
+#[test]
+fn a_plan_is_empty_after_what_it_said_was_done() {
+    let files = files(
+        &["1_a.sql", "2_b.sql"],
+        Some("-- onward: baseline through 1\nSELECT 1;"),
+    );
+    let rows = applied(&["1_a.sql", "2_b.sql"]);
+    assert!(plan(&files, &present(rows), &Goal::default()).is_empty());
+    assert!(!plan(&files, &absent(&[]), &Goal::default()).is_empty());
+}

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::database::survey::Facts;
 use crate::error::{Count, Escaped};
-use crate::plan::{Entry, Opening, Plan, RowKind, RowStatus, State};
+use crate::plan::{Entry, Opening, Plan, Recorded, RowKind, RowStatus, State};
 use crate::timeout::Spoken;
 
 /// Where the history stands, in words.
@@ -105,7 +105,7 @@ fn cells(entry: &Entry) -> [String; 6] {
         state.to_owned(),
         Escaped(entry.filename).to_string(),
         Escaped(&entry.description).to_string(),
-        row.map(|row| row.when()).unwrap_or_default(),
+        row.map(Recorded::when).unwrap_or_default(),
         time.map(|ms| Spoken(std::time::Duration::from_millis(ms)).to_string())
             .unwrap_or_default(),
         row.map(|row| Escaped(&row.applied_by).to_string())

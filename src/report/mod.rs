@@ -227,7 +227,7 @@ impl Report {
         // What begins with a place stays at the start of its line, where editors look for it.
         match error {
             Error::Files(_) | Error::Migration(_) | Error::BaselineExists(_) => {
-                err(&error.to_string())
+                err(&error.to_string());
             }
             Error::Usage { .. }
             | Error::Connect { .. }

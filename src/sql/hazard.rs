@@ -166,7 +166,7 @@ fn alter_hazard(head: &Head<'_>, words: &[Word<'_>]) -> Option<Hazard> {
     if object.is_any(&["table", "domain"]) {
         let actions = actions(words.get(2 + foreign..).unwrap_or_default());
         let table = object.is("table");
-        for action in outside_groups(actions) {
+        for action in separate_actions(actions) {
             if let Some(found) = action_hazard(&action, table) {
                 return Some(found);
             }
@@ -202,7 +202,7 @@ fn actions<'s, 't>(words: &'s [Word<'t>]) -> &'s [Word<'t>] {
 }
 
 /// The actions of an `ALTER`, which commas separate.
-fn outside_groups<'s, 't>(words: &'s [Word<'t>]) -> impl Iterator<Item = Vec<Word<'t>>> + 's {
+fn separate_actions<'s, 't>(words: &'s [Word<'t>]) -> impl Iterator<Item = Vec<Word<'t>>> + 's {
     words
         .split(|word| word.depth == 0 && word.kind == TokenKind::Comma)
         .map(|action| outside(action).collect())

@@ -552,7 +552,7 @@ fn outside_transaction<'t>(head: &Head<'t>, words: impl Fn() -> Words<'t>) -> Op
             detaches(head).then_some("ALTER TABLE … DETACH PARTITION … CONCURRENTLY")
         }
         ("alter", _) if long("subscription") => alter_subscription(head, words),
-        ("reindex", _) => reindex(head, words),
+        ("reindex", _) => reindex(words),
         ("vacuum", _) => Some("VACUUM"),
         ("discard", "all") => Some("DISCARD ALL"),
         ("cluster", _) => every_table(words()).then_some("CLUSTER"),
@@ -588,7 +588,7 @@ fn alter_subscription<'t>(head: &Head<'t>, words: impl Fn() -> Words<'t>) -> Opt
         .then_some("ALTER SUBSCRIPTION … SET (failover, two_phase)")
 }
 
-fn reindex<'t>(head: &Head<'t>, words: impl Fn() -> Words<'t>) -> Option<&'static str> {
+fn reindex<'t>(words: impl Fn() -> Words<'t>) -> Option<&'static str> {
     if option(words(), "concurrently") == Some(true) {
         return Some("REINDEX CONCURRENTLY");
     }
@@ -603,7 +603,6 @@ fn reindex<'t>(head: &Head<'t>, words: impl Fn() -> Words<'t>) -> Option<&'stati
     } else if target.is("schema") {
         Some("REINDEX SCHEMA")
     } else {
-        debug_assert!(head.at(0).is("reindex"));
         None
     }
 }
@@ -845,7 +844,8 @@ mod tests {
         );
     }
 
-    /// Each verified against a server inside a transaction block.
+    /// Tried inside a transaction block of version 15, except for `CLUSTER (VERBOSE)`,
+    /// which needs 17.
     #[test]
     fn some_commands_refuse_a_transaction() {
         let table: &[(&str, &[&str])] = &[

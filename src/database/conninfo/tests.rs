@@ -1,7 +1,5 @@
 //! Each row is a text and what is read from it, or the error and its hint's gist.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod render;
 
 use super::{ConnInfo, ConnInfoError, HostSpec, Password, SslMode, parse};
