@@ -241,6 +241,11 @@ fn write_findings(observed: &Observed) -> Option<Finding> {
 /// What the files say of themselves.
 fn file_findings(files: &Files) -> Vec<Finding> {
     let mut findings = Vec::new();
+    if files.migrations.is_empty() {
+        findings.push(Finding::NoMigrations {
+            dir: files.dir.clone(),
+        });
+    }
     for migration in &files.migrations {
         if migration.file.statements.is_empty() {
             findings.push(Finding::Empty {

@@ -53,6 +53,11 @@ const fn within(
 
 /// The first that fits names the tool.
 const TOOLS: &[Tool] = &[
+    tool(
+        "onward",
+        "schema_migrations",
+        &["filename", "sql_checksum", "statements_done"],
+    ),
     exactly("golang-migrate", "schema_migrations", &["version", "dirty"]),
     exactly("Ecto", "schema_migrations", &["version", "inserted_at"]),
     exactly("geni", "schema_migrations", &["id"]),

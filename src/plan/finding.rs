@@ -8,6 +8,8 @@ use crate::error::{Count, Escaped, Names};
 /// One thing that the user must know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
+    /// A folder without migrations.
+    NoMigrations { dir: String },
     /// A file without statements.
     Empty { path: String },
     /// The byte order of two neighbours is not the order of their numbers.
@@ -86,7 +88,7 @@ impl Finding {
     #[must_use]
     pub fn severity(&self, strict: Strictness) -> Severity {
         match self {
-            Finding::DoBlock { .. } => Severity::Notice,
+            Finding::NoMigrations { .. } | Finding::DoBlock { .. } => Severity::Notice,
             Finding::Empty { .. } | Finding::NumberOrder { .. } | Finding::LayoutChanged { .. } => {
                 Severity::Warning
             }
@@ -122,6 +124,7 @@ impl Finding {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            Finding::NoMigrations { .. } => "no_migrations",
             Finding::Empty { .. } => "empty",
             Finding::NumberOrder { .. } => "number_order",
             Finding::SameNumber { .. } => "same_number",
@@ -151,6 +154,7 @@ impl Finding {
     #[must_use]
     pub fn cure(&self) -> String {
         match self {
+            Finding::NoMigrations { .. } => "name the first one like 0001_users.sql".to_owned(),
             Finding::Empty { .. } => "it will be recorded as applied; delete it if it is not meant".to_owned(),
             Finding::NumberOrder { .. } => "give all numbers the same width".to_owned(),
             Finding::SameNumber { .. } => "give one of them a number of its own before it is applied anywhere".to_owned(),
@@ -193,6 +197,7 @@ impl Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Finding::NoMigrations { dir } => write!(f, "{} holds no migrations", Escaped(dir)),
             Finding::Empty { path } => write!(f, "{} holds no statement", Escaped(path)),
             Finding::NumberOrder { first, second } => {
                 write!(

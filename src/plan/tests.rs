@@ -282,16 +282,22 @@ fn the_schema_file_contains_the_migrations_up_to_its_version() {
 fn a_legacy_database_gets_only_what_does_nothing_twice() {
     let legacy = absent(&["public.users"]);
     let all = Goal::default();
-    let text = "CREATE TABLE IF NOT EXISTS users ();\nINSERT INTO users DEFAULT VALUES;\nDO $$ BEGIN END $$;";
-    let careless = files(&[], Some(text));
+    let text = "-- onward: baseline through 1\nCREATE TABLE IF NOT EXISTS users ();\nINSERT INTO users DEFAULT VALUES;\nDO $$ BEGIN END $$;";
+    let careless = files(&["1_a.sql"], Some(text));
     let (hazard, notice) = (
         ("hazard", Severity::Refusal),
         ("do_block", Severity::Notice),
     );
     check(&careless, &legacy, &all, &[], &[hazard, notice]);
     check(&careless, &absent(&[]), &all, &[], &[]);
-    let vouched = format!("-- onward: idempotent\n{text}");
-    check(&files(&[], Some(&vouched)), &legacy, &all, &[], &[notice]);
+    let vouched = format!("-- onward: baseline through 1\n-- onward: idempotent\n{text}");
+    check(
+        &files(&["1_a.sql"], Some(&vouched)),
+        &legacy,
+        &all,
+        &[],
+        &[notice],
+    );
     check(
         &files(&["1_a.sql"], None),
         &legacy,

@@ -34,6 +34,13 @@ pub fn status(plan: &Plan, facts: &Facts, place: &Place) -> String {
         page.push('\n');
         table(&mut page, &plan.entries);
     }
+    for entry in &plan.entries {
+        if let (State::Failed | State::OutOfOrder, Some(row)) = (entry.state, entry.row) {
+            let error = row.error_message.as_deref().unwrap_or_default();
+            let (name, when) = (Escaped(entry.filename), row.when());
+            let _ = writeln!(page, "\n{name} failed on {when}: {}", Escaped(error));
+        }
+    }
     let _ = writeln!(page, "\n{}", totals(plan));
     page
 }
