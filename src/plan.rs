@@ -168,6 +168,16 @@ impl Plan<'_> {
             .count()
     }
 
+    /// Whether the history holds this migration as applied.
+    #[must_use]
+    pub fn is_applied(&self, filename: &str) -> bool {
+        let is_it = |entry: &&Entry| entry.filename == filename;
+        self.entries
+            .iter()
+            .find(is_it)
+            .is_some_and(|entry| entry.state.is_applied())
+    }
+
     /// How many migrations the history counts as applied.
     #[must_use]
     pub fn applied(&self) -> usize {

@@ -20,7 +20,7 @@ pub(super) fn run(settings: &Settings, through: Option<&str>, report: &Report) -
     let seen = ground.survey(&mut session, settings)?;
     check(&seen, report)?;
     let mut lock = lock(session, &seen, settings, report)?;
-    let seen = ground.survey(lock.session(), settings)?;
+    let seen = lock.look(|session| ground.survey(session, settings))?;
     check(&seen, report)?;
     let table = seen.table.as_ref().ok_or_else(no_schema)?;
     let mut locked = lock.open_second(&settings.target, &mut Patience::new(settings.max_wait))?;

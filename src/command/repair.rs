@@ -27,7 +27,7 @@ pub(super) fn run(settings: &Settings, names: &[String], report: &Report) -> Res
         return Ok(exit::DONE);
     }
     let mut lock = lock(session, &seen, settings, report)?;
-    let seen = ground.survey(lock.session(), settings)?;
+    let seen = lock.look(|session| ground.survey(session, settings))?;
     let repairs = plan(&ground, rows(&seen, report)?, names)?;
     let mut locked = lock.open_second(&settings.target, &mut Patience::new(settings.max_wait))?;
 

@@ -2,7 +2,7 @@
 
 use super::{Ground, lock, refuse};
 use crate::cli::Rehearsal;
-use crate::database::apply::{Attempt, Conditions, Fault, Job};
+use crate::database::apply::{Attempt, Conditions, Fault, Job, is_overtaken};
 use crate::database::history::{HistoryTable, NewRow};
 use crate::database::patience::Patience;
 use crate::database::run_lock::Locked;
@@ -86,43 +86,64 @@ struct Run<'a> {
 /// How a walk through a plan ended.
 enum Walk {
     Done,
-    /// The history has moved on, or the connection is gone: what is due must be asked again.
-    Again(String),
+    /// Another runner was faster: what is due must be asked again.
+    Overtaken(String),
+    /// The connection broke while this file was applied; the history tells what came of it.
+    Lost(String, Trouble),
 }
 
 impl Run<'_> {
     /// Takes the run lock, plans again by what the history says then, and applies; how many are applied in the end.
     fn catch_up(&mut self, mut session: Session, mut seen: Survey) -> Result<usize> {
         let mut patience = Patience::new(self.settings.max_wait);
+        let mut in_doubt: Option<String> = None;
         loop {
             let mut lock = lock(session, &seen, self.settings, self.report)?;
-            seen = self.ground.survey(lock.session(), self.settings)?;
+            seen = lock.look(|session| self.ground.survey(session, self.settings))?;
             let due = plan(&self.ground.files, &seen.observed, self.goal);
             // What was shown before the lock is not shown again.
             if due.refusals(self.settings.strict) > 0 {
                 refuse(&due, self.settings, self.report)?;
             }
+            if let Some(file) = in_doubt.take().filter(|file| due.is_applied(file)) {
+                self.report.committed_after_all(&file);
+                self.applied.push(file);
+            }
             if due.is_empty() {
                 return Ok(due.applied());
             }
             let mut locked = lock.open_second(&self.settings.target, &mut patience)?;
-            match self.walk(&mut locked, &seen, &due)? {
-                Walk::Done => return Ok(due.applied() + contained(&due) + due.due.len()),
-                Walk::Again(reason) => self.report.reconnecting(&reason),
-            }
+            let walk = self.walk(&mut locked, &seen, &due)?;
             drop(locked);
-            session = self.reconnect(&mut patience)?;
+            session = match walk {
+                Walk::Done => return Ok(due.applied() + contained(&due) + due.due.len()),
+                Walk::Overtaken(file) => {
+                    self.report.overtaken(&file);
+                    Session::connect(&self.settings.target)?
+                }
+                Walk::Lost(file, trouble) => {
+                    let session = self.reconnect(&file, trouble, &mut patience)?;
+                    in_doubt = Some(file);
+                    session
+                }
+            };
         }
     }
 
     /// A new session, as soon as the server gives one.
-    fn reconnect(&self, patience: &mut Patience) -> Result<Session> {
-        loop {
+    fn reconnect(&self, file: &str, lost: Trouble, patience: &mut Patience) -> Result<Session> {
+        self.report.reconnecting(file, &lost);
+        let mut trouble = lost;
+        while patience.pause() {
             match Session::connect(&self.settings.target) {
-                Err(Error::Connect { trouble, .. }) if trouble.may_pass() && patience.pause() => {}
+                Err(Error::Connect { trouble: again, .. }) if again.may_pass() => trouble = again,
                 outcome => return outcome,
             }
         }
+        Err(Error::OutcomeUnknown {
+            file: file.to_owned(),
+            trouble,
+        })
     }
 
     /// Applies all that is due, in order.
@@ -136,13 +157,16 @@ impl Run<'_> {
         let create = table.create(seen.missing_schema);
         match &due.opening {
             Opening::Nothing => {}
-            Opening::CreateHistory => locked
-                .transact(&create, conditions)
-                .map_err(|trouble| cannot_create(table, trouble))?,
+            Opening::CreateHistory => {
+                if let Err(trouble) = locked.transact(&create, conditions) {
+                    return cannot_create(table, trouble);
+                }
+            }
             Opening::Baseline { schema, contained } => {
                 let job = baseline_job(schema, contained, create);
-                if let Walk::Again(reason) = self.apply(locked, &job, conditions, seen, due)? {
-                    return Ok(Walk::Again(reason));
+                match self.apply(locked, &job, conditions, seen, due)? {
+                    Walk::Done => {}
+                    walk => return Ok(walk),
                 }
             }
         }
@@ -153,10 +177,10 @@ impl Run<'_> {
                 row: NewRow::of_migration(migration, RowKind::Migration),
                 contained: Vec::new(),
             };
-            if let Walk::Again(reason) = self.apply(locked, &job, conditions, seen, due)? {
-                return Ok(Walk::Again(reason));
+            match self.apply(locked, &job, conditions, seen, due)? {
+                Walk::Done => self.applied.push(migration.name.filename().to_owned()),
+                walk => return Ok(walk),
             }
-            self.applied.push(migration.name.filename().to_owned());
         }
         Ok(Walk::Done)
     }
@@ -199,12 +223,8 @@ impl Run<'_> {
                         });
                     }
                 }
-                Attempt::Overtaken => {
-                    return Ok(Walk::Again(format!("another runner recorded {file}")));
-                }
-                Attempt::Lost(trouble) => {
-                    return Ok(Walk::Again(format!("the connection was lost: {trouble}")));
-                }
+                Attempt::Overtaken => return Ok(Walk::Overtaken(file.clone())),
+                Attempt::Lost(trouble) => return Ok(Walk::Lost(file.clone(), trouble)),
                 Attempt::NotRecorded(error) => {
                     let trouble = Trouble::Server(Box::new(error));
                     return Err(cannot_record(file, conditions.table, trouble));
@@ -288,10 +308,15 @@ pub(super) fn no_schema() -> Error {
     }
 }
 
-fn cannot_create(table: &HistoryTable, trouble: Trouble) -> Error {
-    Error::Database {
-        doing: format!("cannot create the history table {table}"),
-        trouble,
+/// What it means that the history table could not be created.
+fn cannot_create(table: &HistoryTable, trouble: Trouble) -> Result<Walk> {
+    match trouble.server() {
+        Some(error) if is_overtaken(error, table) => Ok(Walk::Overtaken(table.to_string())),
+        _ if trouble.lost_connection() => Ok(Walk::Lost(table.to_string(), trouble)),
+        _ => Err(Error::Database {
+            doing: format!("cannot create the history table {table}"),
+            trouble,
+        }),
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::history::{Ending, HistoryTable, NewRow, ROW_IS_GONE};
-use super::quote::literal;
+use super::quote::{self, literal};
 use super::run_lock::Locked;
 use super::session::{LEAVE_NO_TRACE, Notice};
 use super::survey::Facts;
@@ -149,7 +149,7 @@ impl Locked {
         if error.is_blocked() {
             return Attempt::Blocked(error);
         }
-        if error.code == "23505" && error.table.as_ref() == Some(&conditions.table.name) {
+        if is_overtaken(&error, conditions.table) {
             return Attempt::Overtaken;
         }
         if matches!(part, Part::Before) {
@@ -175,6 +175,18 @@ impl Locked {
             place,
             explanation,
         }))
+    }
+}
+
+/// Whether another runner wrote the same row, or created the same table or schema, at the same time: a unique index,
+/// ours or that of a catalog, let only one through.
+#[must_use]
+pub fn is_overtaken(error: &ServerError, table: &HistoryTable) -> bool {
+    let catalogs = ["pg_class", "pg_type", "pg_namespace"];
+    match (error.code.as_str(), &error.table) {
+        ("23505", Some(name)) => *name == table.name || catalogs.contains(&name.as_str()),
+        ("42P07", _) => error.message.contains(&quote::identifier(&table.name)),
+        _ => false,
     }
 }
 

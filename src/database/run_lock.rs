@@ -57,9 +57,24 @@ impl RunLock {
         }
     }
 
-    /// The session that holds the lock; whatever it is asked, its transaction stays open.
-    pub fn session(&mut self) -> &mut Session {
-        &mut self.session
+    /// Looks at the database in the session that holds the lock.
+    ///
+    /// The transaction stays open, but the locks that looking takes (on the history, on catalogs) are given back with a
+    /// savepoint: they would be in the way of what is applied meanwhile.
+    ///
+    /// # Errors
+    /// What `look` says, or that the connection is lost.
+    pub fn look<T>(&mut self, look: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
+        let failed = |trouble| Error::Database {
+            doing: "cannot look at the database".to_owned(),
+            trouble,
+        };
+        self.session.run("SAVEPOINT look").map_err(failed)?;
+        let seen = look(&mut self.session)?;
+        self.session
+            .run("ROLLBACK TO SAVEPOINT look")
+            .map_err(failed)?;
+        Ok(seen)
     }
 
     /// Opens a second connection to apply with.

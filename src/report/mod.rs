@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::database::run_lock::Holder;
 use crate::database::session::Notice;
-use crate::error::{Count, Error, Escaped, Names, ServerError};
+use crate::error::{Count, Error, Escaped, Names, ServerError, Trouble};
 use crate::plan::{Finding, Opening, Plan, Severity, Strictness};
 use crate::settings::{Color, Verbosity, Voice};
 use crate::timeout::Spoken;
@@ -215,10 +215,34 @@ impl Report {
         }
     }
 
-    /// The connection was lost and is opened again.
-    pub fn reconnecting(&self, reason: &str) {
+    /// Another runner did the same at the same time.
+    pub fn overtaken(&self, what: &str) {
         if self.verbosity > Verbosity::Quiet {
-            err(&format!("connecting again: {}", Escaped(reason)));
+            err(&format!(
+                "another runner was faster with {}; reading the history again",
+                Escaped(what)
+            ));
+        }
+    }
+
+    /// The connection was lost and is opened again.
+    pub fn reconnecting(&self, file: &str, trouble: &Trouble) {
+        if self.verbosity > Verbosity::Quiet {
+            err(&format!(
+                "the connection was lost while {} was applied; connecting again: {}",
+                Escaped(file),
+                Escaped(&trouble.to_string())
+            ));
+        }
+    }
+
+    /// The history holds a file whose COMMIT was not answered.
+    pub fn committed_after_all(&self, file: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            err(&format!(
+                "applied {}: it was committed before the connection was lost",
+                Escaped(file)
+            ));
         }
     }
 
