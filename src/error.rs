@@ -99,8 +99,6 @@ pub struct Failure {
     pub path: String,
     /// Where in the file, if the server or the runner could tell.
     pub place: Option<Excerpt>,
-    /// The runner's own words where the server's would mislead.
-    pub explanation: Option<String>,
     pub error: ServerError,
     /// What was undone.
     pub rolled_back: String,
@@ -231,9 +229,6 @@ impl fmt::Display for Failure {
             write!(f, "\n{place}")?;
         }
         self.error.fmt_details(f)?;
-        if let Some(explanation) = &self.explanation {
-            write!(f, "\n{explanation}")?;
-        }
         write!(f, "\nrolled back: {}", self.rolled_back)?;
         write!(f, "\napplied before: {}", Names(&self.applied))?;
         write!(f, "\nstill pending: {}", Names(&self.pending))
@@ -357,6 +352,22 @@ impl From<&postgres::error::DbError> for ServerError {
 }
 
 impl ServerError {
+    /// An error that the runner finds by itself, in the server's form.
+    #[must_use]
+    pub fn own(code: &str, message: String) -> ServerError {
+        ServerError {
+            severity: "ERROR".to_owned(),
+            code: code.to_owned(),
+            message,
+            detail: None,
+            hint: None,
+            context: None,
+            position: None,
+            constraint: None,
+            table: None,
+        }
+    }
+
     /// Whether the server has ended the session with this error: class 08, and 57P01 to 57P05 of
     /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
     #[must_use]

@@ -9,12 +9,16 @@ pub mod repair;
 use std::collections::{HashMap, HashSet};
 
 pub use finding::{Finding, Severity, Standing};
-pub use recorded::{Recorded, RowKind, RowStatus};
+pub use recorded::{Begun, Recorded, RowKind, RowStatus};
 
+use crate::migration::execution::{Execution, Manner};
 use crate::migration::folder::sorts_through;
 use crate::migration::{Files, Migration, Name, SchemaFile};
 use crate::sql::hazard;
+use crate::sql::name::QualifiedName;
+use crate::sql::splitter::Statement;
 use crate::sql::statement::Kind;
+use crate::sql::target::targets;
 
 /// How far to go, and from where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,6 +50,8 @@ pub enum Nonempty {
 pub struct Observed {
     /// Why nothing can be written there, if so.
     pub read_only: Option<String>,
+    /// The history table that exists or would be created.
+    pub table: Option<QualifiedName>,
     pub history: History,
 }
 
@@ -82,12 +88,22 @@ pub struct PresentHistory {
 pub struct Plan<'a> {
     pub opening: Opening<'a>,
     /// The migrations to run, in order.
-    pub due: Vec<&'a Migration>,
+    pub due: Vec<Due<'a>>,
     /// Every file and every row, in file-name order.
     pub entries: Vec<Entry<'a>>,
     /// The row of the schema file.
     pub baseline: Option<&'a Recorded>,
     pub findings: Vec<Finding>,
+}
+
+/// A migration to run.
+#[derive(Debug, Clone, Copy)]
+pub struct Due<'a> {
+    pub migration: &'a Migration,
+    /// What an earlier attempt has left, where files run step by step.
+    pub begun: Begun,
+    /// The hash over the steps that it has done.
+    pub done_checksum: Option<&'a str>,
 }
 
 /// What comes before the first migration.
@@ -100,7 +116,7 @@ pub enum Opening<'a> {
     /// The history table is created and the schema file run, in one transaction.
     Baseline {
         schema: &'a SchemaFile,
-        contained: &'a [Migration],
+        contained: Vec<&'a Migration>,
     },
 }
 
@@ -198,20 +214,18 @@ pub fn plan<'a>(files: &'a Files, observed: &'a Observed, goal: &Goal) -> Plan<'
             (Opening::Nothing, &[])
         }
         History::Absent(absent) => {
-            let opening = opening(files, absent, goal, &mut findings);
+            let opening = opening(files, absent, observed.table.as_ref(), goal, &mut findings);
             (opening, &[])
         }
         History::Present(present) => (Opening::Nothing, &present.rows),
     };
-    let entries = entries(files, rows, &opening, &mut findings);
-    let contained = match opening {
-        Opening::Baseline { contained, .. } => contained.len(),
-        Opening::Nothing | Opening::CreateHistory => 0,
-    };
+    let contents = Contents::of(files.schema.as_ref(), observed.table.as_ref());
+    let entries = entries(files, rows, &opening, &contents, &mut findings);
     let due = match observed.history {
         History::Unusable(_) => Vec::new(),
-        History::Absent(_) | History::Present(_) => due(files, contained, &entries, goal),
+        History::Absent(_) | History::Present(_) => due(files, &opening, &entries, goal),
     };
+    findings.extend(due.iter().filter_map(resume_finding));
     let baseline = rows
         .iter()
         .find(|row| row.status == RowStatus::Applied && row.filename == SchemaFile::FILENAME);
@@ -280,10 +294,59 @@ fn file_findings(files: &Files) -> Vec<Finding> {
     findings
 }
 
+/// What a schema file contains.
+enum Contents<'a> {
+    /// The migrations up to a version.
+    Through(&'a str),
+    /// The migrations of these versions, by the rows of another tool's table at the end of a dump.
+    Versions(HashSet<String>),
+    Nothing,
+}
+
+impl<'a> Contents<'a> {
+    fn of(schema: Option<&'a SchemaFile>, table: Option<&QualifiedName>) -> Contents<'a> {
+        match (schema, schema.and_then(SchemaFile::through), table) {
+            (_, Some(version), _) => Contents::Through(version),
+            (Some(schema), None, Some(table)) => {
+                Contents::Versions(schema.recorded_versions(table))
+            }
+            _ => Contents::Nothing,
+        }
+    }
+
+    /// The migrations that it holds, in order.
+    fn migrations<'f>(&self, files: &'f Files) -> Vec<&'f Migration> {
+        match self {
+            Contents::Through(version) => files.through(version).iter().collect(),
+            Contents::Versions(versions) => {
+                let held = |migration: &&Migration| versions.contains(migration.name.version());
+                files.migrations.iter().filter(held).collect()
+            }
+            Contents::Nothing => Vec::new(),
+        }
+    }
+
+    /// Whether it holds a migration of which only the row is left.
+    fn holds(&self, row: &Recorded) -> bool {
+        match self {
+            Contents::Through(version) => sorts_through(&row.filename, version),
+            Contents::Versions(versions) => versions.contains(&row.version),
+            Contents::Nothing => false,
+        }
+    }
+}
+
+/// The migrations that the schema file contains, in order.
+#[must_use]
+pub fn contained<'a>(files: &'a Files, table: Option<&QualifiedName>) -> Vec<&'a Migration> {
+    Contents::of(files.schema.as_ref(), table).migrations(files)
+}
+
 /// How a database without history begins.
 fn opening<'a>(
     files: &'a Files,
     absent: &NoHistory,
+    table: Option<&QualifiedName>,
     goal: &Goal,
     findings: &mut Vec<Finding>,
 ) -> Opening<'a> {
@@ -296,11 +359,8 @@ fn opening<'a>(
     }
     let legacy = !absent.objects.is_empty();
     let Some(schema) = &files.schema else {
-        if legacy
-            && goal.nonempty == Nonempty::Refuse
-            && !files.migrations.is_empty()
-            && absent.foreign.is_none()
-        {
+        let refused = goal.nonempty == Nonempty::Refuse && absent.foreign.is_none();
+        if legacy && refused && !files.migrations.is_empty() {
             findings.push(Finding::NoBaseline {
                 objects: absent.objects.clone(),
             });
@@ -308,11 +368,15 @@ fn opening<'a>(
         return Opening::CreateHistory;
     };
     if legacy {
-        findings.extend(legacy_findings(schema));
+        findings.extend(legacy_findings(schema, table));
     }
-    let contained = files.contained_in_schema();
-    if let (Some(to), Some(last)) = (&goal.to, contained.last())
-        && files.through(to).len() < contained.len()
+    let contained = contained(files, table);
+    let within = goal
+        .to
+        .as_ref()
+        .map(|version| (version, files.through(version)));
+    if let (Some((to, within)), Some(last)) = (within, contained.last())
+        && within.last().is_none_or(|end| end.name < last.name)
     {
         findings.push(Finding::GoalBelowBaseline {
             to: to.clone(),
@@ -323,10 +387,16 @@ fn opening<'a>(
 }
 
 /// The statements of a schema file that would silently change or duplicate what a legacy database holds.
-fn legacy_findings(schema: &SchemaFile) -> Vec<Finding> {
+fn legacy_findings(schema: &SchemaFile, table: Option<&QualifiedName>) -> Vec<Finding> {
     let file = &schema.file;
+    let left_out =
+        |statement: &Statement| table.is_some_and(|table| targets(&file.text, statement, table));
     let mut findings = Vec::new();
-    for statement in &file.statements {
+    for statement in file
+        .statements
+        .iter()
+        .filter(|statement| !left_out(statement))
+    {
         let place = || format!("{}:{}", file.path, file.line_of(statement.start));
         if matches!(statement.kind, Kind::Do) {
             findings.push(Finding::DoBlock { place: place() });
@@ -342,11 +412,42 @@ fn legacy_findings(schema: &SchemaFile) -> Vec<Finding> {
     findings
 }
 
+/// What forbids to go on with a file whose earlier attempt did not end well.
+fn resume_finding(due: &Due) -> Option<Finding> {
+    let file = &due.migration.file;
+    let filename = || due.migration.name.filename().to_owned();
+    let Execution::Steps(steps) = &file.execution else {
+        return None;
+    };
+    let done = due.begun.steps_done();
+    if done > 0 && due.done_checksum != Some(file.checksum_of_steps(done).as_str()) {
+        return Some(Finding::StepsChanged {
+            filename: filename(),
+            done,
+        });
+    }
+    match (due.begun, steps.get(done)) {
+        (Begun::Died { .. }, Some(step)) if step.manner == Manner::Once => {
+            let offset = file
+                .statements
+                .get(step.statements.start)
+                .map_or(0, |statement| statement.start);
+            let line = file.line_of(offset);
+            Some(Finding::InDoubt {
+                filename: filename(),
+                line,
+            })
+        }
+        _ => None,
+    }
+}
+
 /// The state of every file and of every row without a file.
 fn entries<'a>(
     files: &'a Files,
     rows: &'a [Recorded],
     opening: &Opening,
+    contents: &Contents,
     findings: &mut Vec<Finding>,
 ) -> Vec<Entry<'a>> {
     // The last row of a file name counts: a failed attempt is replaced by its successor, a rolled-back one followed.
@@ -375,7 +476,7 @@ fn entries<'a>(
         });
     }
     if matches!(opening, Opening::Nothing) {
-        missing(files, &by_name, &mut entries, findings);
+        missing(files, &by_name, contents, &mut entries, findings);
     }
     entries
 }
@@ -430,10 +531,10 @@ fn state(
 fn missing<'a>(
     files: &'a Files,
     rows: &HashMap<&'a str, &'a Recorded>,
+    contents: &Contents,
     entries: &mut Vec<Entry<'a>>,
     findings: &mut Vec<Finding>,
 ) {
-    let through = files.schema.as_ref().and_then(SchemaFile::through);
     let last_file = files
         .migrations
         .last()
@@ -452,8 +553,7 @@ fn missing<'a>(
     gone.sort_by(|a, b| a.filename.cmp(&b.filename));
     let mut newer = Vec::new();
     for row in gone {
-        let squashed = row.kind == RowKind::Baseline
-            || through.is_some_and(|version| sorts_through(&row.filename, version));
+        let squashed = row.kind == RowKind::Baseline || contents.holds(row);
         let twin = row
             .checksum
             .as_ref()
@@ -487,27 +587,43 @@ fn missing<'a>(
     }
 }
 
-/// The migrations beyond the first `contained` that are not applied, up to the goal.
+/// The migrations that are neither applied nor in the baseline to come, up to the goal.
 fn due<'a>(
     files: &'a Files,
-    contained: usize,
+    opening: &Opening,
     entries: &[Entry<'a>],
     goal: &Goal,
-) -> Vec<&'a Migration> {
-    let within = goal
-        .to
-        .as_ref()
-        .map_or(&*files.migrations, |version| files.through(version));
-    let applied: HashSet<&str> = entries
+) -> Vec<Due<'a>> {
+    let within = match &goal.to {
+        Some(version) => files.through(version),
+        None => &files.migrations,
+    };
+    let contained: HashSet<&str> = match opening {
+        Opening::Baseline { contained, .. } => contained
+            .iter()
+            .map(|inside| inside.name.filename())
+            .collect(),
+        Opening::Nothing | Opening::CreateHistory => HashSet::new(),
+    };
+    let rows: HashMap<&str, &Entry> = entries
         .iter()
-        .filter(|entry| entry.state.is_applied())
-        .map(|entry| entry.filename)
+        .map(|entry| (entry.filename, entry))
         .collect();
-    within
-        .iter()
-        .skip(contained)
-        .filter(|migration| !applied.contains(migration.name.filename()))
-        .collect()
+    let mut due = Vec::new();
+    for migration in within {
+        let filename = migration.name.filename();
+        let entry = rows.get(filename);
+        if contained.contains(filename) || entry.is_some_and(|entry| entry.state.is_applied()) {
+            continue;
+        }
+        let row = entry.and_then(|entry| entry.row);
+        due.push(Due {
+            migration,
+            begun: row.map_or(Begun::Not, Recorded::begun),
+            done_checksum: row.and_then(|row| row.sql_checksum.as_deref()),
+        });
+    }
+    due
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use crate::cli::{Flags, Switch};
 use crate::database::conninfo::{self, ConnInfo};
-use crate::database::table_name::TableName;
 use crate::error::{Error, Result};
 use crate::migration::folder::{Location, SchemaPath};
 use crate::plan::{Nonempty, Strictness};
+use crate::sql::name::TableName;
 use crate::timeout::{BadDuration, LockTimeout, MaxWait};
 
 /// The environment as the program found it.
@@ -302,7 +302,7 @@ mod tests {
         let by_variable = resolve(&Flags::default(), &variables).expect("variables");
         assert_eq!(by_variable.location.dir, PathBuf::from("db"));
         assert_eq!(by_variable.strict, Strictness::Refuse);
-        assert_eq!(by_variable.table.to_string(), "\"ops\".\"t\"");
+        assert_eq!(by_variable.table.to_string(), "ops.t");
         let flags = Flags {
             dir: Some("else".into()),
             url: Some("postgres:///x".to_owned()),

@@ -9,13 +9,13 @@ use crate::database::session::Session;
 use crate::database::survey::Survey;
 use crate::error::{Count, Error, Result, exit};
 use crate::migration::Migration;
-use crate::plan::{Finding, History, RowKind};
+use crate::plan::{self, Finding, History, RowKind};
 use crate::report::Report;
 use crate::settings::Settings;
 
 pub(super) fn run(settings: &Settings, through: Option<&str>, report: &Report) -> Result<u8> {
     let ground = Ground::read(settings)?;
-    let contained = contained(&ground, through)?;
+    check_version(&ground, through)?;
     let mut session = Session::connect(&settings.target)?;
     let seen = ground.survey(&mut session, settings)?;
     check(&seen, report)?;
@@ -23,6 +23,10 @@ pub(super) fn run(settings: &Settings, through: Option<&str>, report: &Report) -
     let seen = lock.look(|session| ground.survey(session, settings))?;
     check(&seen, report)?;
     let table = seen.table.as_ref().ok_or_else(no_schema)?;
+    let contained: Vec<&Migration> = match through {
+        Some(version) => ground.files.through(version).iter().collect(),
+        None => plan::contained(&ground.files, Some(&table.0)),
+    };
     let mut locked = lock.open_second(&settings.target, &mut Patience::new(settings.max_wait))?;
 
     let last = contained
@@ -57,7 +61,7 @@ pub(super) fn run(settings: &Settings, through: Option<&str>, report: &Report) -
             trouble,
         })?;
 
-    for migration in contained {
+    for migration in &contained {
         report.say(&format!(
             "recorded {}",
             crate::error::Escaped(migration.name.filename())
@@ -71,33 +75,26 @@ pub(super) fn run(settings: &Settings, through: Option<&str>, report: &Report) -
     Ok(exit::DONE)
 }
 
-/// The migrations to record.
-fn contained<'a>(ground: &'a Ground, through: Option<&str>) -> Result<&'a [Migration]> {
+/// The last migration to record must be known before anything connects.
+fn check_version(ground: &Ground, through: Option<&str>) -> Result<()> {
     let files = &ground.files;
-    let Some(version) = through else {
-        return if files.schema.is_some() {
-            Ok(files.contained_in_schema())
-        } else {
-            Err(Error::Usage {
-                message: "there is no schema file, so the migrations to record must be named".to_owned(),
-                hint: "name the last one that the database contains: onward baseline --through VERSION".to_owned(),
-            })
-        };
-    };
-    let contained = files.through(version);
-    if contained
-        .last()
-        .is_none_or(|last| last.name.version() != version)
-    {
-        return Err(Error::Usage {
+    match through {
+        None if files.schema.is_some() => Ok(()),
+        None => Err(Error::Usage {
+            message: "there is no schema file, so the migrations to record must be named"
+                .to_owned(),
+            hint: "name the last one that the database contains: onward baseline --through VERSION"
+                .to_owned(),
+        }),
+        Some(version) if files.has_version(version) => Ok(()),
+        Some(version) => Err(Error::Usage {
             message: format!(
                 "--through {version}: no migration in {} has this version",
                 files.dir
             ),
             hint: "write the digits as the file name has them, zeros included".to_owned(),
-        });
+        }),
     }
-    Ok(contained)
 }
 
 /// Only a database without history takes a baseline.

@@ -8,7 +8,7 @@ use crate::database::history::{HistoryTable, NewRow};
 use crate::database::patience::Patience;
 use crate::database::session::Session;
 use crate::database::survey::Survey;
-use crate::error::{Error, Escaped, Result, exit};
+use crate::error::{Count, Error, Escaped, Result, exit};
 use crate::plan::repair::{Repair, repair};
 use crate::plan::{Finding, History, Recorded, RowKind};
 use crate::report::Report;
@@ -105,6 +105,18 @@ fn statement(table: &HistoryTable, repair: &Repair) -> String {
             forget + &table.accept(from, &NewRow::of_migration(migration, RowKind::Migration))
         }
         Repair::Failure(migration) => table.forget_failure(migration.name.filename()),
+        Repair::Death {
+            migration,
+            steps_done,
+        } => {
+            let checksum = migration.file.checksum_of_steps(*steps_done);
+            table.interrupt(
+                migration.name.filename(),
+                *steps_done,
+                &checksum,
+                "the runner died",
+            )
+        }
         Repair::Nothing(_) => String::new(),
     }
 }
@@ -136,6 +148,14 @@ fn sentence(repair: &Repair) -> String {
                 Escaped(migration.name.filename())
             )
         }
+        Repair::Death {
+            migration,
+            steps_done,
+        } => format!(
+            "{} will go on after {}",
+            Escaped(migration.name.filename()),
+            Count(*steps_done, "step")
+        ),
         Repair::Nothing(migration) => {
             format!("{}: nothing to repair", Escaped(migration.name.filename()))
         }

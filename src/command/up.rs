@@ -9,8 +9,10 @@ use crate::database::run_lock::Locked;
 use crate::database::session::Session;
 use crate::database::survey::Survey;
 use crate::error::{Error, Failure, Result, Trouble, exit};
-use crate::migration::{Migration, SchemaFile};
-use crate::plan::{Goal, History, Opening, Plan, RowKind, plan};
+use crate::migration::execution::Execution;
+use crate::migration::file::Omission;
+use crate::migration::{Migration, SchemaFile, SqlFile};
+use crate::plan::{Begun, Goal, History, Opening, Plan, RowKind, plan};
 use crate::report::Report;
 use crate::settings::Settings;
 use crate::timeout::Spoken;
@@ -53,11 +55,7 @@ pub(super) fn run(
 
 fn goal(ground: &Ground, settings: &Settings, to: Option<&str>) -> Result<Goal> {
     if let Some(version) = to
-        && !ground
-            .files
-            .migrations
-            .iter()
-            .any(|migration| migration.name.version() == version)
+        && !ground.files.has_version(version)
     {
         return Err(Error::Usage {
             message: format!(
@@ -163,21 +161,24 @@ impl Run<'_> {
                 }
             }
             Opening::Baseline { schema, contained } => {
-                let job = baseline_job(schema, contained, create);
-                match self.apply(locked, &job, conditions, seen, due)? {
+                let job = baseline_job(schema, contained, create, table);
+                match self.apply(locked, job, conditions, seen, due)? {
                     Walk::Done => {}
                     walk => return Ok(walk),
                 }
             }
         }
-        for migration in &due.due {
+        for next in &due.due {
+            let migration = next.migration;
             let job = Job {
                 file: &migration.file,
+                omitted: omitted(&migration.file, table),
                 preparation: String::new(),
                 row: NewRow::of_migration(migration, RowKind::Migration),
                 contained: Vec::new(),
+                begun: next.begun,
             };
-            match self.apply(locked, &job, conditions, seen, due)? {
+            match self.apply(locked, job, conditions, seen, due)? {
                 Walk::Done => self.applied.push(migration.name.filename().to_owned()),
                 walk => return Ok(walk),
             }
@@ -189,15 +190,14 @@ impl Run<'_> {
     fn apply(
         &self,
         locked: &mut Locked,
-        job: &Job,
+        mut job: Job,
         conditions: Conditions,
         seen: &Survey,
         due: &Plan,
     ) -> Result<Walk> {
-        let file = &job.row.filename;
+        let file = job.row.filename.clone();
         let mut patience = Patience::new(self.settings.max_wait);
         for notice in job
-            .file
             .omitted
             .iter()
             .filter_map(|omission| omission.notice.as_ref())
@@ -205,16 +205,19 @@ impl Run<'_> {
             self.report.notice(notice);
         }
         loop {
-            self.report.applying(file);
-            let attempt = locked.try_apply(job, conditions);
-            self.report.server_notices(file, &locked.take_notices());
+            self.report.applying(&file);
+            let attempt = locked.try_apply(&job, conditions, &mut |progress| {
+                self.report.progress(&file, progress)
+            });
+            self.report.server_notices(&file, &locked.take_notices());
             match attempt {
                 Attempt::Applied { time } => {
-                    self.report.applied(file, time);
+                    self.report.applied(&file, time);
                     return Ok(Walk::Done);
                 }
-                Attempt::Blocked(error) => {
-                    self.report.blocked(file, &error);
+                Attempt::Blocked { error, steps_done } => {
+                    self.report.blocked(&file, &error);
+                    job.begun = Begun::Failed { steps_done };
                     if !patience.pause() {
                         return Err(Error::GaveUp {
                             waiting_for: format!("the locks of {file}"),
@@ -223,13 +226,13 @@ impl Run<'_> {
                         });
                     }
                 }
-                Attempt::Overtaken => return Ok(Walk::Overtaken(file.clone())),
-                Attempt::Lost(trouble) => return Ok(Walk::Lost(file.clone(), trouble)),
+                Attempt::Overtaken => return Ok(Walk::Overtaken(file)),
+                Attempt::Lost(trouble) => return Ok(Walk::Lost(file, trouble)),
                 Attempt::NotRecorded(error) => {
                     let trouble = Trouble::Server(Box::new(error));
-                    return Err(cannot_record(file, conditions.table, trouble));
+                    return Err(cannot_record(&file, conditions.table, trouble));
                 }
-                Attempt::Failed(fault) => return Err(self.failure(job, *fault, seen, due)),
+                Attempt::Failed(fault) => return Err(self.failure(&job, *fault, seen, due)),
             }
         }
     }
@@ -242,7 +245,7 @@ impl Run<'_> {
         let names = due
             .due
             .iter()
-            .map(|migration| migration.name.filename().to_owned());
+            .map(|next| next.migration.name.filename().to_owned());
         let pending: Vec<String> = if baseline {
             std::iter::once(job.row.filename.clone())
                 .chain(names)
@@ -250,18 +253,23 @@ impl Run<'_> {
         } else {
             names.skip_while(|name| *name != job.row.filename).collect()
         };
-        let rolled_back = if baseline {
-            format!(
+        let rolled_back = match (&job.file.execution, fault.steps_done) {
+            _ if baseline => format!(
                 "{} as a whole, the history table included",
                 job.row.filename
-            )
-        } else {
-            format!("{} as a whole", job.row.filename)
+            ),
+            (Execution::Transaction { .. }, _) => format!("{} as a whole", job.row.filename),
+            (Execution::Steps(_), 0) => format!("the first step of {}", job.row.filename),
+            (Execution::Steps(steps), done) => format!(
+                "step {} of {} of {}; the steps before it are done and will not be repeated",
+                done + 1,
+                steps.len(),
+                job.row.filename
+            ),
         };
         let failure = Box::new(Failure {
             path: job.file.path.clone(),
             place: fault.place,
-            explanation: fault.explanation,
             error: fault.error,
             rolled_back,
             applied: self.applied.clone(),
@@ -276,26 +284,38 @@ impl Run<'_> {
 }
 
 fn contained(due: &Plan) -> usize {
-    match due.opening {
+    match &due.opening {
         Opening::Baseline { contained, .. } => contained.len(),
         Opening::Nothing | Opening::CreateHistory => 0,
     }
 }
 
-fn baseline_job<'a>(schema: &'a SchemaFile, contained: &[Migration], create: String) -> Job<'a> {
+fn baseline_job<'a>(
+    schema: &'a SchemaFile,
+    contained: &[&Migration],
+    create: String,
+    table: &HistoryTable,
+) -> Job<'a> {
+    let last = contained.last().map_or("", |last| last.name.version());
+    let rows = contained
+        .iter()
+        .map(|inside| NewRow::of_migration(inside, RowKind::Baseline));
     Job {
         file: &schema.file,
+        omitted: omitted(&schema.file, table),
         preparation: create,
-        row: NewRow::of_schema(
-            schema,
-            schema.through().unwrap_or_default(),
-            RowKind::Baseline,
-        ),
-        contained: contained
-            .iter()
-            .map(|inside| NewRow::of_migration(inside, RowKind::Baseline))
-            .collect(),
+        row: NewRow::of_schema(schema, schema.through().unwrap_or(last), RowKind::Baseline),
+        contained: rows.collect(),
+        begun: Begun::Not,
     }
+}
+
+/// What of a file is not sent: what it omits by itself, and what it would do to the history.
+fn omitted(file: &SqlFile, table: &HistoryTable) -> Vec<Omission> {
+    let mut omitted = file.omitted.clone();
+    omitted.extend(file.about_history(&table.0));
+    omitted.sort_by_key(|omission| omission.span.start);
+    omitted
 }
 
 /// There is no schema in which the history table could be created.

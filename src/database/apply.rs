@@ -1,27 +1,36 @@
 //! Applying one file: its effects and its row in the history, in one transaction, as one message.
+//!
+//! A file that cannot run so goes step by step, see `steps`.
 
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::history::{Ending, HistoryTable, NewRow, ROW_IS_GONE};
-use super::quote::{self, literal};
 use super::run_lock::Locked;
 use super::session::{LEAVE_NO_TRACE, Notice};
 use super::survey::Facts;
 use crate::error::{Excerpt, ServerError, Trouble};
 use crate::migration::SqlFile;
+use crate::migration::execution::Execution;
+use crate::migration::file::{Omission, Piece};
+use crate::plan::Begun;
+use crate::sql::quote::{self, literal};
 use crate::timeout::LockTimeout;
 
 /// A file to run, and what the history will say of it.
 #[derive(Debug)]
 pub struct Job<'a> {
     pub file: &'a SqlFile,
+    /// What of the file is not sent, in order.
+    pub omitted: Vec<Omission>,
     /// What must exist before the row can be written: the history table, for the baseline.
     pub preparation: String,
     pub row: NewRow,
     /// Files whose effects are in this one; recorded without running.
     pub contained: Vec<NewRow>,
+    /// What the history knows of an earlier attempt at a file that runs step by step.
+    pub begun: Begun,
 }
 
 /// What a transaction runs under.
@@ -32,13 +41,23 @@ pub struct Conditions<'a> {
     pub lock_timeout: LockTimeout,
 }
 
+/// How far a large file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    pub bytes_done: usize,
+    pub bytes: usize,
+}
+
 /// What came of one try.
 #[derive(Debug)]
 pub enum Attempt {
     /// Committed, row and effects.
     Applied { time: Duration },
-    /// Somebody else was in the way; rolled back.
-    Blocked(ServerError),
+    /// Somebody else was in the way; rolled back, but for the steps that are done.
+    Blocked {
+        error: ServerError,
+        steps_done: usize,
+    },
     /// Another runner recorded the file meanwhile; rolled back.
     Overtaken,
     /// The connection is gone; whether the file was committed stands in the history.
@@ -54,26 +73,61 @@ pub enum Attempt {
 pub struct Fault {
     pub error: ServerError,
     pub place: Option<Excerpt>,
-    pub explanation: Option<String>,
+    /// How many steps of a file that runs step by step are done for good.
+    pub steps_done: usize,
 }
 
-/// The part of a transaction that a position of the server points into.
-enum Part {
+/// Why sending a file came to an end, and where.
+pub(super) struct Stop {
+    pub(super) trouble: Trouble,
+    pub(super) spot: Spot,
+    pub(super) steps_done: usize,
+}
+
+/// The part of a file that an error belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Spot {
+    /// What the runner sends before the file.
     Before,
-    File(usize),
+    /// A byte of the file.
+    At(usize),
+    /// Somewhere in this part of the file, or in what the runner sends after it.
+    Within(Range<usize>),
+    /// What the runner sends after the file.
     After,
-    Unknown,
 }
 
 impl Locked {
     /// Runs a file once. Whatever comes of it, no transaction is left open.
-    pub fn try_apply(&mut self, job: &Job, conditions: Conditions) -> Attempt {
+    pub fn try_apply(
+        &mut self,
+        job: &Job,
+        conditions: Conditions,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Attempt {
         let begun = Instant::now();
-        match self.send(job, conditions) {
+        let outcome = match &job.file.execution {
+            Execution::Transaction { modes } => {
+                let before = before(job, modes, conditions);
+                let after = format!(
+                    "\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n{LEAVE_NO_TRACE}\n{}COMMIT;",
+                    conditions.table.finish(&job.row.filename)
+                );
+                self.send(
+                    job,
+                    &job.file.pieces(),
+                    (before, &after),
+                    conditions,
+                    progress,
+                )
+            }
+            Execution::Steps(steps) => self.walk_steps(job, steps, conditions, progress),
+        };
+        match outcome {
             Ok(()) => Attempt::Applied {
                 time: begun.elapsed(),
             },
-            Err((trouble, part)) => self.judge(job, conditions, trouble, &part),
+            Err(stop) => self.judge(job, conditions, stop, begun.elapsed()),
         }
     }
 
@@ -101,45 +155,106 @@ impl Locked {
         })
     }
 
-    fn send(&mut self, job: &Job, conditions: Conditions) -> Result<(), (Trouble, Part)> {
-        let file = job.file;
-        let before = before(job, conditions);
-        let after = format!(
-            "\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n{LEAVE_NO_TRACE}\n{}COMMIT;",
-            conditions.table.finish(&job.row.filename)
-        );
-        let mut message = before;
-        // The server reads a message by the rule in force when it arrives, and the text was read by the standard's.
-        if !conditions.facts.standard_conforming_strings {
-            self.work
-                .run(&message)
-                .map_err(|trouble| (trouble, Part::Before))?;
-            message.clear();
-        }
-        let parts = file.messages();
-        for (i, part) in parts.iter().enumerate() {
-            let start = message.chars().count();
-            file.push_text(part, &mut message);
-            if i + 1 == parts.len() {
-                message.push_str(&after);
-            }
-            self.work.run(&message).map_err(|trouble| {
-                let part = locate(file, part, start, trouble.server());
-                (trouble, part)
-            })?;
-            message.clear();
-        }
-        Ok(())
-    }
-
-    fn judge(
+    /// Sends pieces of a file between what comes before and after them, in as few messages as there can be.
+    pub(super) fn send(
         &mut self,
         job: &Job,
+        pieces: &[Piece],
+        (before, after): (String, &str),
         conditions: Conditions,
-        trouble: Trouble,
-        part: &Part,
-    ) -> Attempt {
-        let error = match trouble {
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), Stop> {
+        let mut message = before;
+        let mut open: Option<(usize, &Range<usize>)> = None;
+        // The server reads a message by the rule in force when it arrives, and the text was read by the standard's.
+        if !conditions.facts.standard_conforming_strings {
+            self.flush(job, &mut message, &mut open)?;
+        }
+        for (i, piece) in pieces.iter().enumerate() {
+            match piece {
+                Piece::Statements(part) => {
+                    message.reserve(part.len() + after.len());
+                    open = Some((message.chars().count(), part));
+                    job.file.push_text(part, &job.omitted, &mut message);
+                    if i + 1 == pieces.len() {
+                        break;
+                    }
+                    self.flush(job, &mut message, &mut open)?;
+                    progress(Progress {
+                        bytes_done: part.end,
+                        bytes: job.file.text.len(),
+                    });
+                }
+                Piece::Copy { statement, .. } if job.omits(statement.start) => {}
+                Piece::Copy { statement, data } => {
+                    self.flush(job, &mut message, &mut open)?;
+                    self.copy(job, statement, data)?;
+                    progress(Progress {
+                        bytes_done: data.end,
+                        bytes: job.file.text.len(),
+                    });
+                }
+            }
+        }
+        message.push_str(after);
+        self.flush(job, &mut message, &mut open)
+    }
+
+    /// Sends a message, if there is any, and forgets it.
+    fn flush(
+        &mut self,
+        job: &Job,
+        message: &mut String,
+        open: &mut Option<(usize, &Range<usize>)>,
+    ) -> Result<(), Stop> {
+        if message.is_empty() {
+            return Ok(());
+        }
+        let sent = self.work.run(message);
+        message.clear();
+        let open = open.take();
+        sent.map_err(|trouble| {
+            let position = trouble.server().and_then(|error| error.position);
+            let spot = locate(job, open, position);
+            Stop {
+                trouble,
+                spot,
+                steps_done: job.begun.steps_done(),
+            }
+        })
+    }
+
+    fn copy(
+        &mut self,
+        job: &Job,
+        statement: &Range<usize>,
+        data: &Range<usize>,
+    ) -> Result<(), Stop> {
+        let text = &job.file.text;
+        self.work
+            .copy_in(&text[statement.clone()], &text[data.clone()])
+            .map_err(|trouble| {
+                let server = trouble.server();
+                let at = match (
+                    server.and_then(|error| error.position),
+                    server.and_then(copy_line),
+                ) {
+                    (Some(position), _) => {
+                        statement.start + byte_of(&text[statement.clone()], position - 1)
+                    }
+                    (None, Some(line)) => data.start + line_start(&text[data.clone()], line),
+                    (None, None) => statement.start,
+                };
+                Stop {
+                    trouble,
+                    spot: Spot::At(at),
+                    steps_done: job.begun.steps_done(),
+                }
+            })
+    }
+
+    fn judge(&mut self, job: &Job, conditions: Conditions, stop: Stop, time: Duration) -> Attempt {
+        let error = match stop.trouble {
             Trouble::Server(error) if !error.ends_connection() => *error,
             lost => return Attempt::Lost(lost),
         };
@@ -147,34 +262,69 @@ impl Locked {
             return Attempt::Lost(lost);
         }
         if error.is_blocked() {
-            return Attempt::Blocked(error);
+            return Attempt::Blocked {
+                error,
+                steps_done: stop.steps_done,
+            };
         }
         if is_overtaken(&error, conditions.table) {
             return Attempt::Overtaken;
         }
-        if matches!(part, Part::Before) {
+        if stop.spot == Spot::Before {
             return Attempt::NotRecorded(error);
         }
-        // A failed baseline leaves nothing at all, not even the table.
-        if job.preparation.is_empty() {
-            let message = format!("{} ({})", error.message, error.code);
-            let record = conditions.table.insert(&job.row, Ending::Failed(&message));
-            if let Err(trouble) = self.transact(&record, conditions)
-                && trouble.lost_connection()
-            {
-                return Attempt::Lost(trouble);
-            }
+        if let Some(record) = failure_record(job, &error, stop.steps_done, conditions)
+            && let Err(trouble) = self.transact(&record, conditions)
+            && trouble.lost_connection()
+        {
+            return Attempt::Lost(trouble);
         }
-        let explanation = explain(part, &error);
-        let place = match part {
-            Part::File(offset) => Some(job.file.excerpt(*offset)),
-            Part::Before | Part::After | Part::Unknown => None,
+        let spot = match stop.spot {
+            Spot::Within(part) => self.find_by_replay(job, &part, &error, conditions, time),
+            spot => spot,
+        };
+        let place = match &spot {
+            Spot::At(offset) => Some(job.file.excerpt(*offset)),
+            Spot::Before | Spot::Within(_) | Spot::After => None,
         };
         Attempt::Failed(Box::new(Fault {
-            error,
+            error: explained(&spot, error),
             place,
-            explanation,
+            steps_done: stop.steps_done,
         }))
+    }
+}
+
+impl Job<'_> {
+    /// Whether the statement that begins at a byte of the file is left out.
+    pub(super) fn omits(&self, start: usize) -> bool {
+        self.omitted
+            .iter()
+            .any(|omission| omission.span.contains(&start))
+    }
+}
+
+/// What the history will say of a failed attempt; none for a failed baseline, which leaves nothing at all.
+fn failure_record(
+    job: &Job,
+    error: &ServerError,
+    steps_done: usize,
+    conditions: Conditions,
+) -> Option<String> {
+    let message = format!("{} ({})", error.message, error.code);
+    match job.file.execution {
+        _ if !job.preparation.is_empty() => None,
+        Execution::Transaction { .. } => {
+            Some(conditions.table.insert(&job.row, Ending::Failed(&message)))
+        }
+        Execution::Steps(_) => {
+            let checksum = job.file.checksum_of_steps(steps_done);
+            Some(
+                conditions
+                    .table
+                    .interrupt(&job.row.filename, steps_done, &checksum, &message),
+            )
+        }
     }
 }
 
@@ -184,16 +334,16 @@ impl Locked {
 pub fn is_overtaken(error: &ServerError, table: &HistoryTable) -> bool {
     let catalogs = ["pg_class", "pg_type", "pg_namespace"];
     match (error.code.as_str(), &error.table) {
-        ("23505", Some(name)) => *name == table.name || catalogs.contains(&name.as_str()),
-        ("42P07", _) => error.message.contains(&quote::identifier(&table.name)),
+        ("23505", Some(name)) => *name == table.0.name || catalogs.contains(&name.as_str()),
+        ("42P07", _) => error.message.contains(&quote::identifier(&table.0.name)),
         _ => false,
     }
 }
 
 /// What comes before the file in its transaction.
-fn before(job: &Job, conditions: Conditions) -> String {
+fn before(job: &Job, modes: &[String], conditions: Conditions) -> String {
     let mut sql = begin(
-        &job.file.modes,
+        modes,
         &settings(conditions, Some(job.file), &job.row.filename),
     );
     sql.push_str(&job.preparation);
@@ -204,7 +354,7 @@ fn before(job: &Job, conditions: Conditions) -> String {
     sql
 }
 
-fn begin(modes: &[String], settings: &str) -> String {
+pub(super) fn begin(modes: &[String], settings: &str) -> String {
     // The last of several modes of a kind holds. A line end closes a comment among them.
     let modes = modes
         .iter()
@@ -214,7 +364,7 @@ fn begin(modes: &[String], settings: &str) -> String {
 
 /// The limits of a transaction, whatever role and database have set: none on its length, one on queueing for a lock, and
 /// an end when the runner is gone.
-fn settings(conditions: Conditions, file: Option<&SqlFile>, filename: &str) -> String {
+pub(super) fn settings(conditions: Conditions, file: Option<&SqlFile>, filename: &str) -> String {
     let header = file.map(|file| &file.header);
     let lock_timeout = header
         .and_then(|header| header.lock_timeout)
@@ -244,28 +394,73 @@ fn settings(conditions: Conditions, file: Option<&SqlFile>, filename: &str) -> S
     sql
 }
 
-/// Maps a position of the server, in characters of the message from 1, to the part that it points into.
-fn locate(file: &SqlFile, part: &Range<usize>, start: usize, error: Option<&ServerError>) -> Part {
-    let Some(position) = error.and_then(|error| error.position) else {
-        return Part::Unknown;
+/// Maps a position of the server, in characters of the message from 1, to the part of the file that it points into.
+fn locate(job: &Job, open: Option<(usize, &Range<usize>)>, position: Option<usize>) -> Spot {
+    let Some((start, part)) = open else {
+        return Spot::Before;
+    };
+    let Some(position) = position else {
+        return Spot::Within(part.clone());
     };
     let Some(index) = position.checked_sub(start + 1) else {
-        return Part::Before;
+        return Spot::Before;
     };
     // What is left out of the text stands in the message as one space for each character.
-    match file.text[part.clone()].char_indices().nth(index) {
-        Some((offset, _)) => Part::File(part.start + offset),
-        None if index == file.text[part.clone()].chars().count() => Part::File(part.end),
-        None => Part::After,
+    let text = &job.file.text[part.clone()];
+    match text.char_indices().nth(index) {
+        Some((offset, _)) => Spot::At(part.start + offset),
+        None if index == text.chars().count() => Spot::At(part.end),
+        None => Spot::After,
     }
 }
 
-fn explain(part: &Part, error: &ServerError) -> Option<String> {
+/// The byte of a character.
+pub(super) fn byte_of(text: &str, index: usize) -> usize {
+    text.char_indices()
+        .nth(index)
+        .map_or(text.len(), |(offset, _)| offset)
+}
+
+/// The line of COPY data that the server names in its CONTEXT: `COPY t, line 3, column b: "x"`.
+fn copy_line(error: &ServerError) -> Option<usize> {
+    let context = error.context.as_deref()?;
+    let line = context
+        .lines()
+        .find_map(|line| line.strip_prefix("COPY ")?.split_once(", line "))?
+        .1;
+    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+    line[..digits].parse().ok()
+}
+
+/// The first byte of a line, from 1.
+fn line_start(text: &str, line: usize) -> usize {
+    let skipped = line.saturating_sub(1);
+    text.split_inclusive('\n').take(skipped).map(str::len).sum()
+}
+
+/// The error as it is, or in words of our own where the server's would mislead.
+fn explained(spot: &Spot, error: ServerError) -> ServerError {
     let row_is_gone = error.message.contains(ROW_IS_GONE);
     let table_is_gone =
-        matches!(part, Part::After) && matches!(error.code.as_str(), "42P01" | "3F000" | "42703");
-    (row_is_gone || table_is_gone).then(|| {
-        let what = if row_is_gone { "its own row from the history" } else { "the history table" };
-        format!("the migration removed {what}; onward keeps the history itself, so leave that statement out")
-    })
+        *spot == Spot::After && matches!(error.code.as_str(), "42P01" | "3F000" | "42703");
+    if row_is_gone || table_is_gone {
+        let what = if row_is_gone {
+            "its own row from the history"
+        } else {
+            "the history table"
+        };
+        let hint = "onward keeps the history itself, so leave that statement out";
+        return ServerError {
+            hint: Some(hint.to_owned()),
+            ..ServerError::own("55000", format!("the migration removed {what}"))
+        };
+    }
+    if *spot == Spot::After && error.code.starts_with("23") && error.hint.is_none() {
+        let hint = "the constraint is deferred, so it was checked after the last statement";
+        return ServerError {
+            hint: Some(hint.to_owned()),
+            ..error
+        };
+    }
+    error
 }

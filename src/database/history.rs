@@ -4,17 +4,21 @@ use std::fmt::{self, Write as _};
 
 use postgres::SimpleQueryRow;
 
-use super::quote;
 use super::session::{Rows, Session};
 use crate::error::Trouble;
 use crate::migration::{Migration, SchemaFile};
 use crate::plan::{Recorded, RowKind, RowStatus};
+use crate::sql::name::QualifiedName;
+use crate::sql::quote;
 
 /// A history table that exists or is to be created, by its full name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HistoryTable {
-    pub schema: String,
-    pub name: String,
+pub struct HistoryTable(pub QualifiedName);
+
+impl fmt::Display for HistoryTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 /// The columns by which the table is recognised: name and type.
@@ -36,27 +40,6 @@ pub const COLUMNS: [(&str, &str); 15] = [
     ("error_message", "text"),
 ];
 
-impl fmt::Display for HistoryTable {
-    /// As a user writes it for `--table`: quoted only where it must be.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut first = true;
-        for name in [&self.schema, &self.name] {
-            let plain = name
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-                && !name.starts_with(|c: char| c.is_ascii_digit());
-            let separator = if first { "" } else { "." };
-            first = false;
-            if plain {
-                write!(f, "{separator}{name}")?;
-            } else {
-                write!(f, "{separator}{}", quote::identifier(name))?;
-            }
-        }
-        Ok(())
-    }
-}
-
 /// What a new row says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRow {
@@ -73,6 +56,8 @@ pub struct NewRow {
 pub enum Ending<'a> {
     /// `finish` will complete it in the same transaction.
     Begun,
+    /// It runs step by step, and `finish_steps` will complete it.
+    Running,
     /// Recorded without running.
     Recorded,
     /// A failed attempt, with its message.
@@ -111,14 +96,10 @@ impl NewRow {
 }
 
 impl HistoryTable {
-    /// The qualified, quoted name.
+    /// The name in our own SQL.
     #[must_use]
     pub fn qualified(&self) -> String {
-        format!(
-            "{}.{}",
-            quote::identifier(&self.schema),
-            quote::identifier(&self.name)
-        )
+        self.0.quoted()
     }
 
     /// Statements that create the table, and its schema if that may be missing.
@@ -130,7 +111,7 @@ impl HistoryTable {
             let _ = writeln!(
                 sql,
                 "CREATE SCHEMA IF NOT EXISTS {};",
-                quote::identifier(&self.schema)
+                quote::identifier(&self.0.schema)
             );
         }
         let words = |words: &[&str]| {
@@ -183,6 +164,7 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
         let now = "pg_catalog.clock_timestamp()";
         let (status, applied_at, time, error) = match ending {
             Ending::Begun => (RowStatus::Applied, "NULL", "NULL", None),
+            Ending::Running => (RowStatus::Running, "NULL", "NULL", None),
             Ending::Recorded => (RowStatus::Applied, now, "0", None),
             Ending::Failed(message) => (RowStatus::Failed, "NULL", "NULL", Some(message)),
         };
@@ -206,17 +188,62 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
     /// A statement that completes the row of a file that has run, and fails unless there is exactly one.
     #[must_use]
     pub fn finish(&self, filename: &str) -> String {
-        // The cast is what fails. It depends on the count, or the server would do it before it counted.
-        format!(
-            "WITH finished AS (UPDATE {} SET applied_at = pg_catalog.clock_timestamp(), execution_time_ms = \
-             CAST(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) started_at) \
-             OPERATOR(pg_catalog.*) 1000 AS pg_catalog.int8) WHERE filename OPERATOR(pg_catalog.=) {} \
-             AND status OPERATOR(pg_catalog.=) 'applied' RETURNING 1) SELECT CASE WHEN pg_catalog.count(*) \
-             OPERATOR(pg_catalog.=) 1 THEN 1 ELSE CAST(pg_catalog.concat('{ROW_IS_GONE}', pg_catalog.count(*)) AS \
-             pg_catalog.int4) END FROM finished;\n",
+        exactly_one(&format!(
+            "UPDATE {} SET {DONE_NOW} WHERE filename OPERATOR(pg_catalog.=) {} AND status OPERATOR(pg_catalog.=) 'applied'",
             self.qualified(),
             quote::literal(filename),
-        )
+        ))
+    }
+
+    /// A statement that takes up a file whose earlier attempt did not end well.
+    #[must_use]
+    pub fn resume(&self, filename: &str) -> String {
+        self.change(filename, "status = 'running', error_message = NULL", "")
+    }
+
+    /// A statement that records one more step as done. `checksum` is of the steps that are done then, so that a file
+    /// whose beginning was changed is not resumed.
+    #[must_use]
+    pub fn progress(&self, filename: &str, done: usize, checksum: &str) -> String {
+        let change = format!(
+            "statements_done = {}, sql_checksum = {}",
+            done + 1,
+            quote::literal(checksum)
+        );
+        let guard = format!(" AND COALESCE(statements_done, 0) OPERATOR(pg_catalog.=) {done}");
+        self.change(filename, &change, &guard)
+    }
+
+    /// A statement that records that a step failed.
+    #[must_use]
+    pub fn interrupt(&self, filename: &str, done: usize, checksum: &str, message: &str) -> String {
+        let change = format!(
+            "status = 'failed', statements_done = {done}, sql_checksum = {}, error_message = {}",
+            quote::literal(checksum),
+            quote::literal(message)
+        );
+        self.change(filename, &change, "")
+    }
+
+    /// A statement that completes the row of a file all of whose steps are done.
+    #[must_use]
+    pub fn finish_steps(&self, row: &NewRow) -> String {
+        let change = format!(
+            "status = 'applied', checksum = {}, sql_checksum = {}, {DONE_NOW}",
+            quote::literal(&row.checksum),
+            quote::literal(&row.sql_checksum)
+        );
+        self.change(&row.filename, &change, "")
+    }
+
+    /// Changes the one row of a file that runs step by step.
+    fn change(&self, filename: &str, change: &str, guard: &str) -> String {
+        exactly_one(&format!(
+            "UPDATE {} SET {change} WHERE filename OPERATOR(pg_catalog.=) {} AND status OPERATOR(pg_catalog.=) ANY \
+             (CAST(ARRAY['running', 'failed'] AS pg_catalog.text[])){guard}",
+            self.qualified(),
+            quote::literal(filename)
+        ))
     }
 
     /// A statement that gives the applied row of `from` the name, version and checksums of a file: the acceptance of a
@@ -235,11 +262,12 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
         )
     }
 
-    /// A statement that removes the failed rows of a file.
+    /// A statement that removes the rows of a file's attempts that did not end well.
     #[must_use]
     pub fn forget_failure(&self, filename: &str) -> String {
         format!(
-            "DELETE FROM {} WHERE filename OPERATOR(pg_catalog.=) {} AND status OPERATOR(pg_catalog.=) 'failed';\n",
+            "DELETE FROM {} WHERE filename OPERATOR(pg_catalog.=) {} AND status OPERATOR(pg_catalog.=) ANY \
+             (CAST(ARRAY['running', 'failed'] AS pg_catalog.text[]));\n",
             self.qualified(),
             quote::literal(filename)
         )
@@ -257,7 +285,7 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
         };
         let sql = format!(
             "SELECT filename, version, description, kind, status, checksum, sql_checksum, {}, {}, execution_time_ms, \
-             applied_by, error_message FROM {} ORDER BY id",
+             applied_by, error_message, statements_done FROM {} ORDER BY id",
             time("started_at"),
             time("applied_at"),
             self.qualified()
@@ -286,6 +314,19 @@ impl From<Trouble> for ReadError {
     fn from(trouble: Trouble) -> ReadError {
         ReadError::Trouble(trouble)
     }
+}
+
+/// Marks a row as done, by the clock of the server.
+const DONE_NOW: &str = "applied_at = pg_catalog.clock_timestamp(), execution_time_ms = CAST(pg_catalog.date_part('epoch', \
+     pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) started_at) OPERATOR(pg_catalog.*) 1000 AS pg_catalog.int8)";
+
+/// A change that fails unless it meets exactly one row.
+fn exactly_one(change: &str) -> String {
+    // The cast is what fails. It depends on the count, or the server would do it before it counted.
+    format!(
+        "WITH changed AS ({change} RETURNING 1) SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) 1 THEN 1 \
+         ELSE CAST(pg_catalog.concat('{ROW_IS_GONE}', pg_catalog.count(*)) AS pg_catalog.int4) END FROM changed;\n"
+    )
 }
 
 /// What the history says of who wrote a row.
@@ -357,6 +398,7 @@ fn recorded(row: &SimpleQueryRow) -> Result<Recorded, ReadError> {
         execution_time_ms: text(9).and_then(|ms| ms.parse().ok()),
         applied_by: required(10),
         error_message: text(11),
+        steps_done: text(12).and_then(|done| done.parse().ok()).unwrap_or(0),
     })
 }
 

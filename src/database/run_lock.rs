@@ -84,7 +84,7 @@ impl RunLock {
     pub fn open_second(self, target: &ConnInfo, patience: &mut Patience) -> Result<Locked> {
         loop {
             match Session::connect(target) {
-                Ok(work) => return Ok(Locked { _lock: self, work }),
+                Ok(work) => return Ok(Locked { lock: self, work }),
                 // too_many_connections: other runners will end.
                 Err(Error::Connect {
                     trouble: Trouble::Server(error),
@@ -98,15 +98,8 @@ impl RunLock {
 
 /// A session to apply with, while another holds the run lock.
 pub struct Locked {
-    _lock: RunLock,
+    pub(super) lock: RunLock,
     pub(super) work: Session,
-}
-
-impl Locked {
-    /// The session that applies.
-    pub fn session(&mut self) -> &mut Session {
-        &mut self.work
-    }
 }
 
 /// An expression that tells whether somebody holds the run lock of this database.

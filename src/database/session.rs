@@ -1,5 +1,6 @@
 //! One connection to the server, by the simple query protocol alone: the only one that every pooler passes on.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -82,13 +83,37 @@ impl Session {
         Ok(results)
     }
 
+    /// Sends a `COPY … FROM stdin` and its data.
+    ///
+    /// # Errors
+    /// What the server said of the statement or of the data.
+    pub fn copy_in(&mut self, statement: &str, data: &str) -> std::result::Result<(), Trouble> {
+        let mut writer = self.client.copy_in(statement)?;
+        // When the server has refused a line, the reason is in the answer to the end of the data.
+        let written = writer.write_all(data.as_bytes());
+        let finished = writer.finish();
+        match (finished, written) {
+            (Err(error), _) => Err(Trouble::from(error)),
+            (Ok(_), Err(error)) => Err(Trouble::Connection(error.to_string())),
+            (Ok(_), Ok(())) => Ok(()),
+        }
+    }
+
     /// Ends the open transaction, if any, and all that a session can hold besides, so that a pooled server connection
     /// goes on as if nobody had used it.
     ///
     /// # Errors
     /// The connection is lost; then the server has done the same.
     pub fn leave_no_trace(&mut self) -> std::result::Result<(), Trouble> {
-        self.run(&format!("ROLLBACK; {LEAVE_NO_TRACE}"))
+        let said = self.take_notices();
+        let outcome = self.run(&format!("ROLLBACK; {LEAVE_NO_TRACE}"));
+        // That there was no transaction to roll back is no news.
+        self.take_notices();
+        self.notices
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(said);
+        outcome
     }
 
     /// What the server said since the last call.

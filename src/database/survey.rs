@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use postgres::SimpleQueryRow;
 
 use super::history::{self, HistoryTable, MissingSchema, ReadError};
-use super::quote::{literal, text_array};
 use super::run_lock;
 use super::session::Session;
-use super::table_name::TableName;
 use super::tools;
 use crate::error::{Error, Result, Trouble};
 use crate::plan::{Finding, History, NoHistory, Observed, PresentHistory, Standing};
+use crate::sql::name::{QualifiedName, TableName};
+use crate::sql::quote::{literal, text_array};
 
 /// Facts about the server and the session.
 #[derive(Debug, Clone)]
@@ -89,9 +89,11 @@ pub fn survey(
     };
     let created_in = name.schema.clone().or_else(|| facts.first_schema.clone());
     let table = table.or_else(|| {
-        created_in.map(|schema| HistoryTable {
-            schema,
-            name: name.name.clone(),
+        created_in.map(|schema| {
+            HistoryTable(QualifiedName {
+                schema,
+                name: name.name.clone(),
+            })
         })
     });
     let missing_schema = if name.schema.is_some() {
@@ -99,11 +101,16 @@ pub fn survey(
     } else {
         MissingSchema::Leave
     };
+    let observed = Observed {
+        read_only,
+        table: table.as_ref().map(|table| table.0.clone()),
+        history,
+    };
     Ok(Survey {
         facts,
         table,
         missing_schema,
-        observed: Observed { read_only, history },
+        observed,
     })
 }
 
@@ -226,10 +233,10 @@ impl Candidate {
     }
 
     fn table(&self) -> HistoryTable {
-        HistoryTable {
+        HistoryTable(QualifiedName {
             schema: self.schema.clone(),
             name: self.name.clone(),
-        }
+        })
     }
 }
 
@@ -339,7 +346,7 @@ fn look_around(
         let tool = tools::recognise(&schema, &table, &columns.lines().collect::<Vec<_>>())?;
         Some((
             tool.to_owned(),
-            HistoryTable {
+            QualifiedName {
                 schema,
                 name: table,
             }

@@ -1,39 +1,40 @@
 //! A file of SQL: name and bytes in, a value out whose statements can be sent. Pure.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 
-use sha2::{Digest, Sha256};
-
 use super::directive::{Header, Role};
+use super::execution::{Execution, Script, Step};
+use super::psql;
+use super::sections::{Sections, blank};
+use super::text::{self, TokenHash};
 use crate::error::{Excerpt, FileFault};
+use crate::sql::name::QualifiedName;
 use crate::sql::splitter::{self, Statement};
-use crate::sql::statement::Kind;
+use crate::sql::statement::{Kind, setting};
+use crate::sql::target::targets;
 
 /// A message to the server ends at a statement's end once it holds this many bytes ...
 const MESSAGE_BYTES: usize = 1_000_000;
 /// ... or this many statements: the server keeps the parse trees of a whole message in memory.
 const MESSAGE_STATEMENTS: usize = 1_000;
 
-/// The text of a migration or of the schema file, checked: it is UTF-8, every literal in it ends, and every statement
-/// of it may run inside the one transaction that the runner opens.
+/// The text of a migration or of the schema file, checked: it is UTF-8, every literal in it ends, and it is known how
+/// each statement may run.
 #[derive(Debug)]
 pub struct SqlFile {
     /// The file as the user would name it.
     pub path: String,
-    /// The text without a byte order mark.
+    /// The text without a byte order mark; blank where another tool's markers set a way back apart.
     pub text: String,
-    /// SHA-256 of the text with LF line ends. Stored: the rule is for ever.
+    /// SHA-256 of the text with LF line ends, as it stands in the file.
     pub checksum: String,
-    /// SHA-256 of the tokens that are neither comment nor white space, each followed by 0x1F. Stored: the rule is for
-    /// ever.
+    /// SHA-256 of the tokens that are neither comment nor white space, as they stand in the file.
     pub sql_checksum: String,
     pub header: Header,
     pub statements: Vec<Statement>,
+    pub execution: Execution,
     /// What stays unsent, in order.
     pub omitted: Vec<Omission>,
-    /// The transaction modes that the file asked for in its own BEGIN or in a leading SET TRANSACTION.
-    pub modes: Vec<String>,
 }
 
 /// A part of the text that is not sent.
@@ -44,417 +45,275 @@ pub struct Omission {
     pub notice: Option<String>,
 }
 
+/// What travels to the server at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// Statements, sent as one message.
+    Statements(Range<usize>),
+    /// A `COPY … FROM stdin` and its data lines.
+    Copy {
+        statement: Range<usize>,
+        data: Range<usize>,
+    },
+}
+
 impl SqlFile {
     /// Checks `bytes` and takes them apart.
     ///
     /// # Errors
     /// The first thing that makes the file unusable, with its line.
     pub fn parse(path: String, bytes: Vec<u8>, role: Role) -> Result<SqlFile, FileFault> {
-        let text = decode(&path, bytes)?;
-        let mut tokens = Sha256::new();
-        let split = splitter::split(&text, &mut |token: &str| {
-            tokens.update(token.as_bytes());
-            tokens.update([0x1F]);
-        });
-        let statements = match split {
-            Ok(statements) => statements,
-            Err(error) => {
-                return Err(FileFault {
-                    path,
-                    line: Some(line_of(&text, error.offset)),
-                    message: format!("{} begins here", error.what),
-                    hint: "close it; nothing of the file was run".to_owned(),
-                });
+        let text = text::decode(&path, bytes)?;
+        let mut tokens = TokenHash::default();
+        let mut statements = split(&path, &text, &mut |token| tokens.add(token))?;
+        let mut header = Header::read(&path, &text, role)?;
+        let checksum = text::checksum(&text);
+        let text = match Sections::find(&path, &text)? {
+            None => text,
+            Some(sections) => {
+                header.no_transaction = header.no_transaction.or(sections.no_transaction);
+                let kept = sections.blank_the_rest(&text);
+                statements = split(&path, &kept, &mut |_| {})?;
+                refuse_unsectioned(&path, &text, &sections)?;
+                kept
             }
         };
-        let header = Header::read(&path, &text, role)?;
-        let mut file = SqlFile {
-            checksum: checksum(&text),
-            sql_checksum: hex(&tokens.finalize()),
+        let fault = |offset: usize, message: String, hint: &str| FileFault {
+            path: path.clone(),
+            line: Some(text::line_at(text.as_bytes(), offset)),
+            message,
+            hint: hint.to_owned(),
+        };
+        let mut omitted = Vec::new();
+        for statement in &statements {
+            let offset = statement.start;
+            match &statement.kind {
+                Kind::ClientEncoding { utf8: false } => {
+                    let message = "a client_encoding other than UTF8".to_owned();
+                    return Err(fault(
+                        offset,
+                        message,
+                        "remove the statement, and save the file as UTF-8",
+                    ));
+                }
+                Kind::Psql { .. } | Kind::PsqlInStatement { .. } => {
+                    let skipped = psql::skip(&text, statement)
+                        .map_err(|(message, hint)| fault(offset, message, hint))?;
+                    let line = text::line_at(text.as_bytes(), offset);
+                    omitted.push(Omission {
+                        span: offset..statement.after,
+                        notice: Some(format!(
+                            "{path}:{line}: {skipped} is a command of psql; skipped"
+                        )),
+                    });
+                }
+                _ => {}
+            }
+        }
+        let script = Script {
+            text: &text,
+            statements: &statements,
+            role,
+            asks_for_steps: header.no_transaction.is_some(),
+        };
+        let (execution, replaced) = script
+            .execution()
+            .map_err(|misfit| fault(misfit.offset, misfit.message, misfit.hint))?;
+        omitted.extend(replaced);
+        omitted.extend(unlimited(&path, &text, &statements));
+        omitted.sort_by_key(|omission| omission.span.start);
+        Ok(SqlFile {
+            sql_checksum: tokens.finish(),
             path,
             text,
+            checksum,
             header,
             statements,
-            omitted: Vec::new(),
-            modes: Vec::new(),
-        };
-        file.check_kinds(role)?;
-        file.take_off_wrapper(role)?;
-        file.omitted.sort_by_key(|omission| omission.span.start);
-        Ok(file)
+            execution,
+            omitted,
+        })
     }
 
     /// The line of a byte of the text, from 1.
     #[must_use]
     pub fn line_of(&self, offset: usize) -> usize {
-        line_of(&self.text, offset)
+        text::line_at(self.text.as_bytes(), offset)
     }
 
     /// The line around a byte of the text.
     #[must_use]
     pub fn excerpt(&self, offset: usize) -> Excerpt {
-        let offset = self.text.floor_char_boundary(offset);
-        let (before, after) = self.text.split_at(offset);
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let end = after
-            .find('\n')
-            .map_or(self.text.len(), |newline| offset + newline);
-        Excerpt {
-            line: self.line_of(offset),
-            column: self.text[start..offset].chars().count() + 1,
-            text: self.text[start..end].trim_end_matches('\r').to_owned(),
-        }
+        text::excerpt(&self.text, offset)
     }
 
-    /// The parts of the text that travel in one message each, cut at statement ends; never empty, and together the
-    /// whole text.
+    /// What the file would do to the history table, which the runner keeps by itself.
     #[must_use]
-    pub fn messages(&self) -> Vec<Range<usize>> {
-        let mut messages = Vec::new();
-        let (mut start, mut count) = (0, 0);
-        for statement in &self.statements {
+    pub fn about_history(&self, history: &QualifiedName) -> Vec<Omission> {
+        let about = self
+            .statements
+            .iter()
+            .filter(|statement| targets(&self.text, statement, history));
+        about
+            .map(|statement| Omission {
+                span: statement.start..statement.after,
+                notice: Some(format!(
+                    "{}:{}: a statement for {history} is left out; onward keeps its history itself",
+                    self.path,
+                    self.line_of(statement.start)
+                )),
+            })
+            .collect()
+    }
+
+    /// The hash over the tokens of the first `count` steps: what a file must still begin with to be resumed there.
+    #[must_use]
+    pub fn checksum_of_steps(&self, count: usize) -> String {
+        let Execution::Steps(steps) = &self.execution else {
+            return self.sql_checksum.clone();
+        };
+        let mut tokens = TokenHash::default();
+        for statement in steps
+            .iter()
+            .take(count)
+            .flat_map(|step| &self.statements[step.statements.clone()])
+        {
+            // The statement was split before, so it can be split again.
+            let _ = splitter::split(&self.text[statement.start..statement.after], &mut |token| {
+                tokens.add(token)
+            });
+        }
+        tokens.finish()
+    }
+
+    /// All of the text, cut into what travels at once: at statement ends, around COPY data, and so that neither side
+    /// holds much at a time. Never empty.
+    #[must_use]
+    pub fn pieces(&self) -> Vec<Piece> {
+        self.cut(0..self.statements.len(), 0..self.text.len())
+    }
+
+    /// The text of a step, cut in the same way.
+    #[must_use]
+    pub fn pieces_of(&self, step: &Step) -> Vec<Piece> {
+        let statements = &self.statements[step.statements.clone()];
+        let start = statements.first().map_or(0, |first| first.start);
+        let end = statements.last().map_or(start, |last| last.after);
+        self.cut(step.statements.clone(), start..end)
+    }
+
+    fn cut(&self, statements: Range<usize>, text: Range<usize>) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        let (mut start, mut count) = (text.start, 0);
+        for statement in &self.statements[statements] {
             count += 1;
+            if let Kind::CopyFromStdin { data } = statement.kind {
+                if count > 1 {
+                    pieces.push(Piece::Statements(start..statement.start));
+                }
+                pieces.push(Piece::Copy {
+                    statement: statement.start..statement.end,
+                    data: data.start..data.end,
+                });
+                (start, count) = (statement.after, 0);
+                continue;
+            }
             // The server reads a whole message by the rule in force when it arrives.
             let rule_changes = matches!(statement.kind, Kind::StandardConformingStrings(_));
             if rule_changes
                 || count >= MESSAGE_STATEMENTS
                 || statement.after - start >= MESSAGE_BYTES
             {
-                messages.push(start..statement.after);
+                pieces.push(Piece::Statements(start..statement.after));
                 (start, count) = (statement.after, 0);
             }
         }
-        if start < self.text.len() || messages.is_empty() {
-            messages.push(start..self.text.len());
+        if count > 0 || pieces.is_empty() {
+            pieces.push(Piece::Statements(start..text.end));
         }
-        messages
+        pieces
     }
 
     /// Appends a part of the text to a message, with one space for each character that is left out, so that the
-    /// server's positions stay true.
-    pub fn push_text(&self, part: &Range<usize>, message: &mut String) {
+    /// server's positions stay true. `omitted` is in order.
+    pub fn push_text(&self, part: &Range<usize>, omitted: &[Omission], message: &mut String) {
         let mut at = part.start;
-        for omission in &self.omitted {
-            if omission.span.end <= part.start || omission.span.start >= part.end {
+        for omission in omitted {
+            if omission.span.end <= at || omission.span.start >= part.end {
                 continue;
             }
             message.push_str(&self.text[at..omission.span.start]);
-            message.extend(
-                self.text[omission.span.clone()]
-                    .chars()
-                    .map(|c| if c == '\n' { '\n' } else { ' ' }),
-            );
+            blank(&self.text[omission.span.clone()], message);
             at = omission.span.end;
         }
         message.push_str(&self.text[at..part.end]);
     }
-
-    fn fault(&self, offset: usize, message: impl Into<String>, hint: &str) -> FileFault {
-        FileFault {
-            path: self.path.clone(),
-            line: Some(self.line_of(offset)),
-            message: message.into(),
-            hint: hint.to_owned(),
-        }
-    }
-
-    fn words_of(&self, statement: &Statement) -> &str {
-        &self.text[statement.start..statement.end]
-    }
-
-    fn check_kinds(&mut self, role: Role) -> Result<(), FileFault> {
-        if let Some(line) = self.header.no_transaction {
-            let hint = "leave the directive out where the statements may run in a transaction";
-            return Err(FileFault {
-                path: self.path.clone(),
-                line: Some(line),
-                message: "this version of onward runs every file in one transaction".to_owned(),
-                hint: hint.to_owned(),
-            });
-        }
-        let mut skipped = Vec::new();
-        for statement in &self.statements {
-            match &statement.kind {
-                Kind::NotInTransaction(what) => {
-                    let (message, hint) = if role == Role::SchemaFile {
-                        (
-                            format!(
-                                "{what} cannot run inside a transaction, and the schema file runs in one"
-                            ),
-                            "move the statement into a migration of its own, or leave out what keeps it from a transaction",
-                        )
-                    } else {
-                        (
-                            format!(
-                                "{what} cannot run inside a transaction, and this version of onward runs every file in one"
-                            ),
-                            "run the statement with psql, or write it without CONCURRENTLY where the table is small",
-                        )
-                    };
-                    return Err(self.fault(statement.start, message, hint));
-                }
-                Kind::ClientEncoding { utf8: false } => {
-                    let hint = "files are UTF-8: remove the statement, and save the file as UTF-8";
-                    return Err(self.fault(
-                        statement.start,
-                        "a client_encoding other than UTF8",
-                        hint,
-                    ));
-                }
-                Kind::CopyFromStdin { .. } => {
-                    let hint = "use INSERT, or pg_dump --inserts";
-                    return Err(self.fault(
-                        statement.start,
-                        "this version of onward does not run COPY ... FROM stdin",
-                        hint,
-                    ));
-                }
-                Kind::PsqlInStatement { .. } => {
-                    let hint = "only psql knows its backslash commands: write plain SQL instead";
-                    return Err(self.fault(
-                        statement.start,
-                        "a command of psql inside a statement",
-                        hint,
-                    ));
-                }
-                Kind::Psql { .. } => skipped.push(self.skip_psql(statement)?),
-                _ => {}
-            }
-        }
-        self.omitted.append(&mut skipped);
-        Ok(())
-    }
-
-    fn skip_psql(&self, statement: &Statement) -> Result<Omission, FileFault> {
-        let words = self.words_of(statement);
-        let mut parts = words.split_whitespace();
-        let command = parts.next().unwrap_or(words);
-        let harmless = match command {
-            "\\restrict" | "\\unrestrict" | "\\echo" | "\\qecho" | "\\timing" | "\\pset" => true,
-            "\\set" => matches!(
-                parts.next(),
-                Some(
-                    "ON_ERROR_STOP"
-                        | "ECHO"
-                        | "ECHO_HIDDEN"
-                        | "QUIET"
-                        | "VERBOSITY"
-                        | "SHOW_CONTEXT"
-                )
-            ),
-            "\\encoding" => parts
-                .next()
-                .is_some_and(|name| matches!(name.to_ascii_uppercase().as_str(), "UTF8" | "UTF-8")),
-            _ => false,
-        };
-        if !harmless {
-            let hint = "only psql knows its backslash commands: write plain SQL instead";
-            return Err(self.fault(
-                statement.start,
-                format!("{command} is a command of psql, not SQL"),
-                hint,
-            ));
-        }
-        let notice = format!(
-            "{}:{}: {command} is a command of psql; skipped",
-            self.path,
-            self.line_of(statement.start)
-        );
-        Ok(Omission {
-            span: statement.start..statement.after,
-            notice: Some(notice),
-        })
-    }
-
-    /// Takes off a `BEGIN … COMMIT` around the whole file, and takes over the modes of a transaction.
-    fn take_off_wrapper(&mut self, role: Role) -> Result<(), FileFault> {
-        let groups = self.transaction_groups()?;
-        let mut unsent = Vec::new();
-        let opens_file = |index: usize| {
-            self.statements[..index]
-                .iter()
-                .all(|before| matches!(before.kind, Kind::Set))
-        };
-        let body = match groups.as_slice() {
-            [] => 0,
-            [(begin, commit)] if opens_file(*begin) && *commit + 1 == self.statements.len() => {
-                unsent.extend([*begin, *commit]);
-                begin + 1
-            }
-            [(begin, _), ..] => {
-                let at = &self.statements[*begin];
-                let hint = match role {
-                    Role::SchemaFile => {
-                        "the schema file always runs in one transaction: remove BEGIN and COMMIT"
-                    }
-                    Role::Migration => {
-                        "remove BEGIN and COMMIT, or make each group a migration of its own"
-                    }
-                };
-                let message = "a transaction around a part of the file; every file runs in one transaction of its own";
-                return Err(self.fault(at.start, message, hint));
-            }
-        };
-        let mut modes = Vec::new();
-        if let Some(Kind::Begin { modes: span }) = body
-            .checked_sub(1)
-            .map(|begin| &self.statements[begin].kind)
-        {
-            modes.push(span.of(&self.text).to_owned());
-        }
-        // The runner writes its row before the file, and the modes must be set before any query.
-        for (index, statement) in self.statements.iter().enumerate().skip(body) {
-            match &statement.kind {
-                Kind::Set => {}
-                Kind::SetTransaction { modes: span } if !is_snapshot(span.of(&self.text)) => {
-                    modes.push(span.of(&self.text).to_owned());
-                    unsent.push(index);
-                }
-                _ => break,
-            }
-        }
-        modes.retain(|modes| !modes.trim().is_empty());
-        self.modes = modes;
-        let spans = unsent
-            .into_iter()
-            .map(|index| &self.statements[index])
-            .map(|at| at.start..at.after);
-        self.omitted
-            .extend(spans.map(|span| Omission { span, notice: None }));
-        Ok(())
-    }
-
-    /// The balanced groups of BEGIN and COMMIT, as indices of statements.
-    fn transaction_groups(&self) -> Result<Vec<(usize, usize)>, FileFault> {
-        let hint = "every file runs in one transaction that onward begins and commits: remove the statement";
-        let mut groups = Vec::new();
-        let mut open: Option<usize> = None;
-        for (index, statement) in self.statements.iter().enumerate() {
-            match (&statement.kind, open) {
-                (Kind::Begin { .. }, None) => open = Some(index),
-                (Kind::Begin { .. }, Some(_)) => {
-                    return Err(self.fault(
-                        statement.start,
-                        "BEGIN inside a transaction that is open already",
-                        hint,
-                    ));
-                }
-                (Kind::Commit, Some(begin)) => {
-                    groups.push((begin, index));
-                    open = None;
-                }
-                (Kind::Commit | Kind::Rollback | Kind::Chain | Kind::PrepareTransaction, _) => {
-                    let words = self
-                        .words_of(statement)
-                        .split_whitespace()
-                        .collect::<Vec<_>>()
-                        .join(" ");
-                    let message = if open.is_some() {
-                        format!("{words} inside a migration would end its transaction")
-                    } else {
-                        format!("{words} without a BEGIN before it")
-                    };
-                    return Err(self.fault(statement.start, message, hint));
-                }
-                _ => {}
-            }
-        }
-        match open {
-            Some(begin) => Err(self.fault(
-                self.statements[begin].start,
-                "BEGIN without a COMMIT after it",
-                hint,
-            )),
-            None => Ok(groups),
-        }
-    }
 }
 
-/// `SET TRANSACTION SNAPSHOT` is no mode that BEGIN could take.
-fn is_snapshot(modes: &str) -> bool {
-    modes
-        .trim_start()
-        .get(..8)
-        .is_some_and(|word| word.eq_ignore_ascii_case("SNAPSHOT"))
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    line_at(text.as_bytes(), offset)
-}
-
-fn line_at(bytes: &[u8], offset: usize) -> usize {
-    let before = bytes.get(..offset).unwrap_or(bytes);
-    before.split(|&byte| byte == b'\n').count()
-}
-
-/// UTF-8 without a byte order mark and without NUL, which no PostgreSQL text can hold.
-fn decode(path: &str, mut bytes: Vec<u8>) -> Result<String, FileFault> {
-    let fault = |line: Option<usize>, message: String, hint: &str| FileFault {
+fn split<'t>(
+    path: &str,
+    text: &'t str,
+    on_token: &mut impl FnMut(&'t str),
+) -> Result<Vec<Statement>, FileFault> {
+    splitter::split(text, on_token).map_err(|error| FileFault {
         path: path.to_owned(),
-        line,
-        message,
-        hint: hint.to_owned(),
-    };
-    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
-        return Err(fault(
-            None,
-            "the text is UTF-16".to_owned(),
-            "save the file as UTF-8",
-        ));
-    }
-    let mark = if bytes.starts_with(&[0xEF, 0xBB, 0xBF]) {
-        3
-    } else {
-        0
-    };
-    bytes.drain(..mark);
-    if let Some(offset) = bytes.iter().position(|&byte| byte == 0) {
-        let message = format!("a NUL byte (byte {} of the file)", mark + offset);
-        return Err(fault(
-            Some(line_at(&bytes, offset)),
-            message,
-            "save the file as UTF-8 text",
-        ));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let offset = error.utf8_error().valid_up_to();
-        let bytes = error.as_bytes();
-        let message = format!(
-            "not UTF-8: byte 0x{:02X} (byte {} of the file)",
-            bytes[offset],
-            mark + offset
-        );
-        fault(
-            Some(line_at(bytes, offset)),
-            message,
-            "save the file as UTF-8",
-        )
+        line: Some(text::line_at(text.as_bytes(), error.offset)),
+        message: format!("{} begins here", error.what),
+        hint: "close it; nothing of the file was run".to_owned(),
     })
 }
 
-/// SHA-256 of the text with LF line ends, so that `sha256sum` of an LF file prints the same.
-fn checksum(text: &str) -> String {
-    let mut hash = Sha256::new();
-    for (i, part) in text.split("\r\n").enumerate() {
-        if i > 0 {
-            hash.update(b"\n");
-        }
-        hash.update(part.as_bytes());
+/// A statement above the first marker is in no section: it is not known which way it belongs to.
+fn refuse_unsectioned(path: &str, text: &str, sections: &Sections) -> Result<(), FileFault> {
+    let head = &text[..sections.first_marker];
+    match split(path, head, &mut |_| {})?.first() {
+        None => Ok(()),
+        Some(statement) => Err(FileFault {
+            path: path.to_owned(),
+            line: Some(text::line_at(text.as_bytes(), statement.start)),
+            message: "a statement above the first section marker".to_owned(),
+            hint: "move it below the marker of the way forward".to_owned(),
+        }),
     }
-    hex(&hash.finalize())
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+/// The statements that would lift the limits under which a migration runs, as every pg_dump file begins with them. A
+/// server that does not know such a setting would stop at it.
+fn unlimited(path: &str, text: &str, statements: &[Statement]) -> Vec<Omission> {
+    let lifts = |statement: &&Statement| {
+        setting(text, statement).is_some_and(|setting| {
+            let name = setting.name.to_ascii_lowercase();
+            LIMITS.contains(&name.as_str()) && setting.value.trim_matches('\'').trim() == "0"
+        })
+    };
+    let lifting = statements
+        .iter()
+        .filter(|statement| matches!(statement.kind, Kind::Set))
+        .filter(lifts);
+    lifting
+        .map(|statement| {
+            let line = text::line_at(text.as_bytes(), statement.start);
+            let words = statement.text(text);
+            Omission {
+                span: statement.start..statement.after,
+                notice: Some(format!(
+                    "{path}:{line}: {words} is left out; a migration runs within limits"
+                )),
+            }
+        })
+        .collect()
 }
+
+/// The settings that bound how long a statement or a transaction lasts, or waits.
+const LIMITS: [&str; 4] = [
+    "lock_timeout",
+    "statement_timeout",
+    "idle_in_transaction_session_timeout",
+    "transaction_timeout",
+];
 
 #[cfg(test)]
 mod tests {
+    use super::super::execution::Manner;
     use super::*;
 
     fn parse(text: &[u8]) -> Result<SqlFile, FileFault> {
@@ -466,8 +325,10 @@ mod tests {
         match (parse(text.as_bytes()), expected) {
             (Ok(file), Ok(expected)) => {
                 let mut sent = String::new();
-                for part in file.messages() {
-                    file.push_text(&part, &mut sent);
+                for piece in file.pieces() {
+                    if let Piece::Statements(part) = piece {
+                        file.push_text(&part, &file.omitted, &mut sent);
+                    }
                 }
                 assert_eq!(sent, expected, "{text:?}");
                 assert_eq!(sent.chars().count(), text.chars().count(), "{text:?}");
@@ -478,6 +339,27 @@ mod tests {
             }
             (got, expected) => panic!("{text:?}: {got:?} instead of {expected:?}"),
         }
+    }
+
+    /// The steps of a file, each as its manner and its text.
+    fn check_steps(text: &str, expected: &[(Manner, &str)]) {
+        let file = parse(text.as_bytes()).unwrap();
+        let Execution::Steps(steps) = &file.execution else {
+            panic!("{text:?} runs in one transaction");
+        };
+        let steps: Vec<(Manner, &str)> = steps
+            .iter()
+            .map(|step| {
+                let statements = &file.statements[step.statements.clone()];
+                let text = &file.text[statements[0].start..statements[statements.len() - 1].end];
+                (step.manner.clone(), text)
+            })
+            .collect();
+        assert_eq!(steps, expected, "{text:?}");
+    }
+
+    fn in_transaction() -> Manner {
+        Manner::Transaction { modes: Vec::new() }
     }
 
     #[test]
@@ -493,14 +375,6 @@ mod tests {
         check(
             "BEGIN /* é */; SELECT 1; COMMIT",
             Ok("               SELECT 1;       "),
-        );
-        check(
-            "SELECT 1; BEGIN; SELECT 2; COMMIT;",
-            Err((1, "part of the file")),
-        );
-        check(
-            "BEGIN; COMMIT;\nBEGIN; COMMIT;",
-            Err((1, "part of the file")),
         );
     }
 
@@ -523,7 +397,10 @@ mod tests {
 
     #[test]
     fn the_modes_of_a_transaction_are_taken_over() {
-        let modes = |text: &str| parse(text.as_bytes()).unwrap().modes;
+        let modes = |text: &str| match parse(text.as_bytes()).unwrap().execution {
+            Execution::Transaction { modes } => modes,
+            Execution::Steps(steps) => panic!("{steps:?}"),
+        };
         assert_eq!(
             modes("BEGIN ISOLATION LEVEL SERIALIZABLE; COMMIT;"),
             ["ISOLATION LEVEL SERIALIZABLE"]
@@ -541,6 +418,59 @@ mod tests {
     }
 
     #[test]
+    fn what_refuses_a_transaction_makes_steps() {
+        check_steps(
+            "CREATE TABLE a (); VACUUM a; DO $$ $$; CALL p();",
+            &[
+                (in_transaction(), "CREATE TABLE a ()"),
+                (Manner::Alone, "VACUUM a"),
+                (Manner::Once, "DO $$ $$"),
+                (Manner::Once, "CALL p()"),
+            ],
+        );
+        check_steps(
+            "-- onward: no-transaction\nSELECT 1",
+            &[(in_transaction(), "SELECT 1")],
+        );
+        check(
+            "BEGIN;\nVACUUM;\nCOMMIT;",
+            Err((2, "between BEGIN and COMMIT")),
+        );
+    }
+
+    #[test]
+    fn groups_make_steps() {
+        let serializable = Manner::Transaction {
+            modes: vec!["ISOLATION LEVEL SERIALIZABLE".to_owned()],
+        };
+        check_steps(
+            "BEGIN; A; B; COMMIT; SELECT 1; BEGIN ISOLATION LEVEL SERIALIZABLE; C; END;",
+            &[
+                (in_transaction(), "A; B"),
+                (in_transaction(), "SELECT 1"),
+                (serializable, "C"),
+            ],
+        );
+        let schema = SqlFile::parse(
+            "s.sql".to_owned(),
+            b"\nBEGIN; COMMIT; SELECT 1".to_vec(),
+            Role::SchemaFile,
+        );
+        assert!(schema.is_err_and(|fault| fault.line == Some(2)));
+        let vacuum = SqlFile::parse("s.sql".to_owned(), b"\n\nVACUUM".to_vec(), Role::SchemaFile);
+        assert!(vacuum.is_err_and(|fault| fault.line == Some(3)));
+    }
+
+    #[test]
+    fn the_steps_that_are_done_have_a_checksum_of_their_own() {
+        let sum = |text: &str, count| parse(text.as_bytes()).unwrap().checksum_of_steps(count);
+        let (first, second) = ("VACUUM a; VACUUM b;", "VACUUM  a /* x */; VACUUM c;");
+        assert_eq!(sum(first, 1), sum(second, 1));
+        assert_ne!(sum(first, 2), sum(second, 2));
+        assert_eq!(sum(first, 2), parse(first.as_bytes()).unwrap().sql_checksum);
+    }
+
+    #[test]
     fn harmless_psql_commands_are_left_out_and_others_refused() {
         check(
             "\\restrict abc\nSELECT 1;\n",
@@ -552,9 +482,45 @@ mod tests {
         );
         check(
             "SELECT 1;\n\\i other.sql\n",
-            Err((2, "\\i is a command of psql")),
+            Err((2, "\\i includes another file")),
         );
-        check("\\set AUTOCOMMIT off\n", Err((1, "\\set")));
+        check("\\set AUTOCOMMIT off\n", Err((1, "\\set sets a variable")));
+        check("SELECT 1 \\gexec\n", Err((1, "\\gexec")));
+        check(
+            "DELETE FROM t \\echo x\n WHERE false;",
+            Err((1, "inside a statement")),
+        );
+    }
+
+    #[test]
+    fn the_limits_of_a_migration_are_not_lifted() {
+        check(
+            "SET lock_timeout = 0; SELECT 1",
+            Ok("                      SELECT 1"),
+        );
+        check(
+            "SET LOCAL statement_timeout TO '0'; A",
+            Ok("                                    A"),
+        );
+        check("SET lock_timeout = '10s';", Ok("SET lock_timeout = '10s';"));
+    }
+
+    #[test]
+    fn only_the_way_forward_of_a_sectioned_file_runs() {
+        let text = "-- Description: Both ways\n-- migrate:up\nA;\n-- migrate:down\nB;\n";
+        let file = parse(text.as_bytes()).unwrap();
+        assert_eq!(file.statements.len(), 1);
+        assert_eq!(file.header.description.as_deref(), Some("Both ways"));
+        let sum = |text: &str| parse(text.as_bytes()).unwrap().sql_checksum;
+        assert_ne!(file.sql_checksum, sum(&text.replace("B;", "C;")));
+        check(
+            "SELECT 1;\n-- migrate:up\nA;\n",
+            Err((1, "above the first section marker")),
+        );
+        check_steps(
+            "-- migrate:up transaction:false\nA;\n-- migrate:down\nB;",
+            &[(in_transaction(), "A")],
+        );
     }
 
     #[test]
@@ -588,33 +554,42 @@ mod tests {
             sql,
             "e0e311b1b40618b547467f53ef21e7622c5402ce469145ad8de97480b405ca96"
         );
+        let same = (lf.clone(), sql.clone());
         assert_eq!(
             sums("CREATE TABLE t (id int);\r\n-- café\r\n".as_bytes()),
-            (lf.clone(), sql.clone())
+            same
         );
         assert_eq!(
             sums("\u{feff}CREATE TABLE t (id int);\n-- café\n".as_bytes()),
-            (lf.clone(), sql.clone())
+            same
         );
-        let (other, same) = sums(b"create table");
-        assert!(other != lf && same != sql);
+        let (other, another) = sums(b"create table");
+        assert!(other != lf && another != sql);
         assert_eq!(sums(b"CREATE/**/TABLE t(id int)  ;").1, sql);
     }
 
     #[test]
-    fn messages_end_at_statements_and_add_up() {
+    fn pieces_end_at_statements_and_add_up() {
         let text = "SELECT 1; ".repeat(2_500) + "-- end";
-        let file = parse(text.as_bytes()).unwrap();
-        let messages = file.messages();
-        assert_eq!(messages.len(), 3);
-        assert!(messages.windows(2).all(|pair| pair[0].end == pair[1].start));
-        assert_eq!((messages[0].start, messages[2].end), (0, text.len()));
-        assert_eq!(parse(b"").unwrap().messages(), vec![0..0]);
+        let ranges = |text: &str| -> Vec<Range<usize>> {
+            let pieces = parse(text.as_bytes()).unwrap().pieces();
+            pieces
+                .into_iter()
+                .map(|piece| match piece {
+                    Piece::Statements(part) => part,
+                    Piece::Copy { statement, data } => statement.start..data.end,
+                })
+                .collect()
+        };
+        let pieces = ranges(&text);
+        assert_eq!(pieces.len(), 3);
+        assert!(pieces.windows(2).all(|pair| pair[0].end == pair[1].start));
+        assert_eq!((pieces[0].start, pieces[2].end), (0, text.len()));
+        assert_eq!(ranges(""), vec![0..0]);
         let rule = "SET standard_conforming_strings = off; SELECT 'a\\'b';";
-        assert_eq!(
-            parse(rule.as_bytes()).unwrap().messages(),
-            [0..38, 38..rule.len()]
-        );
+        assert_eq!(ranges(rule), [0..38, 38..rule.len()]);
+        let copy = "SELECT 1;\nCOPY t FROM stdin;\n1\n2\n\\.\nSELECT 2;";
+        assert_eq!(ranges(copy), [0..10, 10..33, 35..copy.len()]);
     }
 
     #[test]

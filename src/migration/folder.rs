@@ -78,11 +78,12 @@ impl Files {
         }
     }
 
-    /// The migrations that the schema file contains, by its `baseline through` line; in order, the first ones.
+    /// Whether a migration has this version.
     #[must_use]
-    pub fn contained_in_schema(&self) -> &[Migration] {
-        let through = self.schema.as_ref().and_then(SchemaFile::through);
-        through.map_or(&[], |version| self.through(version))
+    pub fn has_version(&self, version: &str) -> bool {
+        self.migrations
+            .iter()
+            .any(|migration| migration.name.version() == version)
     }
 
     /// The migrations up to `version`, in file-name order: up to the last file of that version, or, if there is none

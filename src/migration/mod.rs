@@ -3,13 +3,22 @@
 //! Only `folder` reads the disk. Nothing here knows of databases, plans or printing.
 
 pub mod directive;
+pub mod execution;
 pub mod file;
 pub mod folder;
 pub mod name;
+mod psql;
+pub mod sections;
+mod text;
+
+use std::collections::HashSet;
 
 pub use file::SqlFile;
 pub use folder::Files;
 pub use name::Name;
+
+use crate::sql::name::QualifiedName;
+use crate::sql::target::{recorded_versions, targets};
 
 /// A migration that can be run: its name has a number, its text is UTF-8, its statements are complete.
 #[derive(Debug)]
@@ -44,6 +53,17 @@ impl SchemaFile {
     #[must_use]
     pub fn through(&self) -> Option<&str> {
         self.file.header.baseline_through.as_deref()
+    }
+
+    /// The versions that a dump says it contains, by the rows for `table` at its end.
+    #[must_use]
+    pub fn recorded_versions(&self, table: &QualifiedName) -> HashSet<String> {
+        let text = &self.file.text;
+        let statements = self.file.statements.iter();
+        let about = statements.filter(|statement| targets(text, statement, table));
+        about
+            .flat_map(|statement| recorded_versions(text, statement))
+            .collect()
     }
 
     /// What the history says of it.

@@ -62,6 +62,10 @@ pub enum Finding {
     HasHistory { table: String },
     /// A repair is asked for, and there is no history yet.
     NoHistory,
+    /// The steps that an earlier attempt has done are others now.
+    StepsChanged { filename: String, done: usize },
+    /// The runner died while a statement may have been under way that must not be repeated unasked.
+    InDoubt { filename: String, line: usize },
     /// Something is due, and the database takes no writes.
     ReadOnly { reason: String },
 }
@@ -114,6 +118,8 @@ impl Finding {
             | Finding::NotReadable { .. }
             | Finding::Distrusted { .. }
             | Finding::Unreadable { .. }
+            | Finding::StepsChanged { .. }
+            | Finding::InDoubt { .. }
             | Finding::HasHistory { .. }
             | Finding::NoHistory
             | Finding::ReadOnly { .. } => Severity::Refusal,
@@ -144,6 +150,8 @@ impl Finding {
             Finding::NotReadable { .. } => "not_readable",
             Finding::Distrusted { .. } => "distrusted",
             Finding::Unreadable { .. } => "unreadable",
+            Finding::StepsChanged { .. } => "steps_changed",
+            Finding::InDoubt { .. } => "in_doubt",
             Finding::HasHistory { .. } => "has_history",
             Finding::NoHistory => "no_history",
             Finding::ReadOnly { .. } => "read_only",
@@ -186,6 +194,14 @@ impl Finding {
             Finding::NotReadable { table, role } => format!("as its owner: GRANT SELECT ON {table} TO {role}"),
             Finding::Distrusted { .. } => "have the table's owner mend each point; or name another table: onward --table SCHEMA.NAME".to_owned(),
             Finding::Unreadable { .. } => "it was written by another version of onward: use that one, or a newer one".to_owned(),
+            Finding::StepsChanged { filename, .. } => format!(
+                "restore its beginning; or have the whole file run again: onward repair {}",
+                Shell(filename)
+            ),
+            Finding::InDoubt { filename, .. } => format!(
+                "see whether it has done its work; if so, remove it from the file; then: onward repair {}",
+                Shell(filename)
+            ),
             Finding::HasHistory { .. } => "see what it holds: onward status".to_owned(),
             Finding::NoHistory => "create it: onward up, or onward baseline".to_owned(),
             Finding::ReadOnly { .. } => "connect to the primary, with a role whose default_transaction_read_only is off".to_owned(),
@@ -331,6 +347,17 @@ impl fmt::Display for Finding {
             Finding::Unreadable { table, problem } => {
                 write!(f, "the history {}: {}", Escaped(table), Escaped(problem))
             }
+            Finding::StepsChanged { filename, done } => write!(
+                f,
+                "{} was done in part ({}), and that part is another now",
+                Escaped(filename),
+                Count(*done, "step")
+            ),
+            Finding::InDoubt { filename, line } => write!(
+                f,
+                "{}:{line}: a run died when this statement may have been under way, and it may have committed",
+                Escaped(filename)
+            ),
             Finding::HasHistory { table } => write!(
                 f,
                 "this database has a history already, in {}",

@@ -18,6 +18,33 @@ pub struct Recorded {
     pub execution_time_ms: Option<u64>,
     pub applied_by: String,
     pub error_message: Option<String>,
+    /// How many steps are done of a file that cannot run in one transaction.
+    pub steps_done: usize,
+}
+
+/// How far an earlier attempt at a file came that runs step by step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    Not,
+    /// The step after those failed.
+    Failed {
+        steps_done: usize,
+    },
+    /// The runner died; the step after those may have been done.
+    Died {
+        steps_done: usize,
+    },
+}
+
+impl Begun {
+    /// How many steps are done for sure.
+    #[must_use]
+    pub fn steps_done(self) -> usize {
+        match self {
+            Begun::Not => 0,
+            Begun::Failed { steps_done } | Begun::Died { steps_done } => steps_done,
+        }
+    }
 }
 
 /// How a row came to be.
@@ -43,6 +70,17 @@ pub enum RowStatus {
 }
 
 impl Recorded {
+    /// How far the attempt came that the row tells of.
+    #[must_use]
+    pub fn begun(&self) -> Begun {
+        let steps_done = self.steps_done;
+        match self.status {
+            RowStatus::Running => Begun::Died { steps_done },
+            RowStatus::Failed if steps_done > 0 => Begun::Failed { steps_done },
+            RowStatus::Failed | RowStatus::Applied | RowStatus::RolledBack => Begun::Not,
+        }
+    }
+
     /// When it was applied, or begun, as people write it: `2026-03-02 10:15:00Z`.
     #[must_use]
     pub fn when(&self) -> String {

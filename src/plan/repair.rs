@@ -13,8 +13,13 @@ pub enum Repair<'a> {
         from: &'a str,
         migration: &'a Migration,
     },
-    /// The failed attempt of a pending file is forgotten.
+    /// The failed attempt of a pending file is forgotten; all of it will run.
     Failure(&'a Migration),
+    /// A run died in the middle of the file; it will go on at the first step that is not recorded as done.
+    Death {
+        migration: &'a Migration,
+        steps_done: usize,
+    },
     /// There is nothing to repair.
     Nothing(&'a Migration),
 }
@@ -35,15 +40,24 @@ pub fn repair<'a>(files: &'a Files, rows: &'a [Recorded], filename: &str) -> Opt
         {
             Repair::Change(migration)
         }
-        Some((_, RowStatus::Applied | RowStatus::Running | RowStatus::RolledBack)) => {
-            Repair::Nothing(migration)
-        }
+        Some((_, RowStatus::Applied | RowStatus::RolledBack)) => Repair::Nothing(migration),
+        Some((row, RowStatus::Running)) if is_unchanged(migration, row) => Repair::Death {
+            migration,
+            steps_done: row.steps_done,
+        },
+        Some((_, RowStatus::Running)) => Repair::Failure(migration),
         pending => match former_name(files, rows, migration) {
             Some(from) => Repair::Name { from, migration },
             None if pending.is_some() => Repair::Failure(migration),
             None => Repair::Nothing(migration),
         },
     })
+}
+
+/// Whether the steps that are done are still the beginning of the file.
+fn is_unchanged(migration: &Migration, row: &Recorded) -> bool {
+    let checksum = migration.file.checksum_of_steps(row.steps_done);
+    row.steps_done == 0 || row.sql_checksum.as_ref() == Some(&checksum)
 }
 
 /// The name of an applied file that is gone and had this very text.

@@ -43,6 +43,7 @@ fn row(name: &str, status: RowStatus) -> Recorded {
         execution_time_ms: Some(1),
         applied_by: "app".to_owned(),
         error_message: None,
+        steps_done: 0,
     }
 }
 
@@ -56,6 +57,7 @@ fn applied(names: &[&str]) -> Vec<Recorded> {
 fn present(rows: Vec<Recorded>) -> Observed {
     Observed {
         read_only: None,
+        table: None,
         history: History::Present(PresentHistory {
             table: "public.schema_migrations".to_owned(),
             rows,
@@ -68,6 +70,7 @@ fn absent(objects: &[&str]) -> Observed {
     let objects = objects.iter().map(|object| (*object).to_owned()).collect();
     Observed {
         read_only: None,
+        table: None,
         history: History::Absent(NoHistory {
             objects,
             foreign: None,
@@ -87,7 +90,7 @@ fn check(
     let names: Vec<&str> = plan
         .due
         .iter()
-        .map(|migration| migration.name.filename())
+        .map(|next| next.migration.name.filename())
         .collect();
     assert_eq!(names, due);
     let found: Vec<(&str, Severity)> = plan

@@ -8,6 +8,7 @@ pub mod json;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
+use crate::database::apply::Progress;
 use crate::database::run_lock::Holder;
 use crate::database::session::Notice;
 use crate::error::{Count, Error, Escaped, Names, ServerError, Trouble};
@@ -92,10 +93,10 @@ impl Report {
                 Names(&contained)
             ));
         }
-        for migration in &plan.due {
+        for next in &plan.due {
             out(&format!(
                 "would apply {}",
-                Escaped(migration.name.filename())
+                Escaped(next.migration.name.filename())
             ));
         }
         out(&format!(
@@ -146,6 +147,19 @@ impl Report {
     pub fn applying(&self, file: &str) {
         if self.verbosity == Verbosity::Verbose {
             err(&format!("applying {}", Escaped(file)));
+        }
+    }
+
+    /// How far a large file is; on a terminal only, in place.
+    pub fn progress(&self, file: &str, progress: Progress) {
+        if self.verbosity > Verbosity::Quiet && io::stderr().is_terminal() {
+            let percent = progress.bytes_done * 100 / progress.bytes.max(1);
+            let (done, all) = (progress.bytes_done / 1_000_000, progress.bytes / 1_000_000);
+            let line = format!(
+                "\r{} {percent} % ({done} of {all} MB)\x1b[K\r",
+                Escaped(file)
+            );
+            write_all(&mut io::stderr().lock(), &line);
         }
     }
 

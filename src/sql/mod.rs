@@ -16,8 +16,11 @@
 
 pub mod hazard;
 pub mod lexer;
+pub mod name;
+pub mod quote;
 pub mod splitter;
 pub mod statement;
+pub mod target;
 
 pub use hazard::{Hazard, hazard, schema_names};
 pub use lexer::{Lexer, Token, TokenKind, Unterminated};

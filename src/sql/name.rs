@@ -1,4 +1,4 @@
-//! The name of the history table as a setting gives it. Pure.
+//! Names of tables: as a setting gives them, and in full. Pure.
 
 use std::fmt;
 
@@ -10,6 +10,48 @@ pub struct TableName {
     /// None: the table is looked for along the `search_path`.
     pub schema: Option<String>,
     pub name: String,
+}
+
+/// The full name of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QualifiedName {
+    pub schema: String,
+    pub name: String,
+}
+
+impl QualifiedName {
+    /// Both parts quoted, as SQL of our own writes it.
+    #[must_use]
+    pub fn quoted(&self) -> String {
+        format!(
+            "{}.{}",
+            quote::identifier(&self.schema),
+            quote::identifier(&self.name)
+        )
+    }
+}
+
+impl fmt::Display for QualifiedName {
+    /// As a user writes it: quoted only where it must be.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", Plain(&self.schema), Plain(&self.name))
+    }
+}
+
+/// A name without quotes if it needs none.
+struct Plain<'a>(&'a str);
+
+impl fmt::Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let letter = |c: char| c.is_ascii_lowercase() || c == '_';
+        let plain =
+            self.0.starts_with(letter) && self.0.chars().all(|c| letter(c) || c.is_ascii_digit());
+        if plain {
+            f.write_str(self.0)
+        } else {
+            f.write_str(&quote::identifier(self.0))
+        }
+    }
 }
 
 /// The longest name that PostgreSQL keeps whole, in bytes: NAMEDATALEN - 1.
@@ -100,9 +142,9 @@ fn part(text: &str) -> Result<(String, &str), String> {
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(schema) = &self.schema {
-            write!(f, "{}.", quote::identifier(schema))?;
+            write!(f, "{}.", Plain(schema))?;
         }
-        f.write_str(&quote::identifier(&self.name))
+        write!(f, "{}", Plain(&self.name))
     }
 }
 

@@ -1,0 +1,222 @@
+//! Files that PostgreSQL cannot run in one transaction: step by step, each recorded.
+//!
+//! A `running` row claims the file first. A step that may stand in a transaction is committed together with its
+//! progress; one that may not is recorded after it. So a run that dies can be taken up at the first step not done.
+
+use super::apply::{Conditions, Job, Progress, Spot, Stop, begin, settings};
+use super::history::Ending;
+use super::run_lock::Locked;
+use super::session::LEAVE_NO_TRACE;
+use crate::error::{Error, ServerError, Trouble};
+use crate::migration::execution::{Manner, Step};
+use crate::plan::Begun;
+use crate::sql::quote::literal;
+use crate::sql::splitter::Statement;
+use crate::sql::statement::Kind;
+use crate::sql::target::{ConcurrentIndex, concurrent_index};
+
+impl Locked {
+    /// Runs the steps that are not done, and completes the row.
+    pub(super) fn walk_steps(
+        &mut self,
+        job: &Job,
+        steps: &[Step],
+        conditions: Conditions,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), Stop> {
+        let mut done = job.begun.steps_done().min(steps.len());
+        let claim = match job.begun {
+            Begun::Not => conditions.table.insert(&job.row, Ending::Running),
+            Begun::Failed { .. } | Begun::Died { .. } => conditions.table.resume(&job.row.filename),
+        };
+        let stop = |spot: Spot, steps_done: usize| {
+            move |trouble: Trouble| Stop {
+                trouble,
+                spot,
+                steps_done,
+            }
+        };
+        self.commit(&claim, conditions)
+            .map_err(stop(Spot::Before, done))?;
+        self.restore_settings(job, &steps[..done])
+            .map_err(stop(Spot::Before, done))?;
+        for step in &steps[done..] {
+            self.lock_lives().map_err(stop(Spot::Before, done))?;
+            let record = conditions.table.progress(
+                &job.row.filename,
+                done,
+                &job.file.checksum_of_steps(done + 1),
+            );
+            match &step.manner {
+                Manner::Transaction { modes } => {
+                    let before = begin(
+                        modes,
+                        &settings(conditions, Some(job.file), &job.row.filename),
+                    );
+                    let after = format!("\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n{record}COMMIT;");
+                    let pieces = job.file.pieces_of(step);
+                    self.send(job, &pieces, (before, &after), conditions, progress)
+                        .map_err(|failed| Stop {
+                            steps_done: done,
+                            ..failed
+                        })?;
+                }
+                Manner::Alone | Manner::Once => {
+                    if let Some(statement) = job.file.statements.get(step.statements.start) {
+                        let in_doubt =
+                            matches!(job.begun, Begun::Died { steps_done } if steps_done == done);
+                        self.run_alone(job, statement, conditions, in_doubt)
+                            .map_err(|trouble| at(job, statement, trouble, done))?;
+                    }
+                    self.commit(&record, conditions)
+                        .map_err(stop(Spot::After, done))?;
+                }
+            }
+            done += 1;
+        }
+        let finish = format!(
+            "{LEAVE_NO_TRACE}{}",
+            conditions.table.finish_steps(&job.row)
+        );
+        self.commit(&finish, conditions)
+            .map_err(stop(Spot::After, done))
+    }
+
+    /// Runs statements of our own in a transaction, and leaves the session as the file has set it.
+    fn commit(&mut self, statements: &str, conditions: Conditions) -> Result<(), Trouble> {
+        self.work.run(&format!(
+            "{}{statements}COMMIT;",
+            begin(&[], &settings(conditions, None, ""))
+        ))
+    }
+
+    /// Sets again what the steps that are done have set for the session.
+    fn restore_settings(&mut self, job: &Job, done: &[Step]) -> Result<(), Trouble> {
+        for statement in done
+            .iter()
+            .flat_map(|step| &job.file.statements[step.statements.clone()])
+        {
+            if matches!(
+                statement.kind,
+                Kind::Set | Kind::StandardConformingStrings(_)
+            ) && !job.omits(statement.start)
+            {
+                self.work.run(statement.text(&job.file.text))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nobody else can have the run lock.
+    fn lock_lives(&mut self) -> Result<(), Trouble> {
+        let lost = |error: Error| Trouble::Connection(format!("the run lock is lost: {error}"));
+        self.lock.look(|_| Ok(())).map_err(lost)
+    }
+
+    /// Runs a statement that must travel alone. `in_doubt`: the last run died when it may have been under way.
+    fn run_alone(
+        &mut self,
+        job: &Job,
+        statement: &Statement,
+        conditions: Conditions,
+        in_doubt: bool,
+    ) -> Result<(), Trouble> {
+        let text = statement.text(&job.file.text);
+        if let Some(index) = concurrent_index(&job.file.text, statement) {
+            return self.build_index(&index, text, in_doubt);
+        }
+        // Its waiting blocks nobody, and a time-out would leave work half-done.
+        let waits_harmlessly =
+            matches!(statement.kind, Kind::NotInTransaction(what) if what.contains("CONCURRENTLY"));
+        if waits_harmlessly {
+            let outcome = self.work.run(text);
+            let is_gone =
+                |trouble: &Trouble| trouble.server().is_some_and(|error| error.code == "42704");
+            return match outcome {
+                Err(trouble) if in_doubt && is_gone(&trouble) => Ok(()),
+                outcome => outcome,
+            };
+        }
+        let lock_timeout = job
+            .file
+            .header
+            .lock_timeout
+            .unwrap_or(conditions.lock_timeout);
+        self.work.run(&format!(
+            "SET lock_timeout = {}",
+            lock_timeout.duration().as_millis()
+        ))?;
+        let outcome = self.work.run(text);
+        let lost = outcome.as_ref().is_err_and(Trouble::lost_connection);
+        if !lost {
+            self.work.run("RESET lock_timeout")?;
+        }
+        outcome
+    }
+
+    /// Builds an index concurrently. What a failed build left behind is invalid and in the way: it goes first. An index
+    /// that stays invalid is a failure, whatever the server says.
+    fn build_index(
+        &mut self,
+        index: &ConcurrentIndex,
+        text: &str,
+        in_doubt: bool,
+    ) -> Result<(), Trouble> {
+        for leftover in self.indexes(index, "NOT i.indisvalid")? {
+            self.work
+                .run(&format!("DROP INDEX CONCURRENTLY IF EXISTS {leftover}"))?;
+        }
+        if in_doubt && index.name.is_some() && !self.indexes(index, "i.indisvalid")?.is_empty() {
+            return Ok(());
+        }
+        let outcome = self.work.run(text);
+        if outcome.is_err() {
+            return outcome;
+        }
+        match self.indexes(index, "NOT i.indisvalid")?.first() {
+            None => Ok(()),
+            Some(name) => Err(Trouble::Server(Box::new(ServerError::own(
+                "55000",
+                format!("the index {name} is invalid after its build"),
+            )))),
+        }
+    }
+
+    /// The indexes of the table that have the name, if there is one, and that nobody is building now.
+    fn indexes(
+        &mut self,
+        index: &ConcurrentIndex,
+        condition: &str,
+    ) -> Result<Vec<String>, Trouble> {
+        let name = index.name.as_ref().map_or_else(String::new, |name| {
+            format!(" AND c.relname OPERATOR(pg_catalog.=) {}", literal(name))
+        });
+        let answers = self.work.ask(&format!(
+            "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_index i \
+             JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid \
+             JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+             WHERE i.indrelid OPERATOR(pg_catalog.=) CAST(pg_catalog.to_regclass({}) AS pg_catalog.oid){name} AND {condition} \
+             AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index p \
+             WHERE p.index_relid OPERATOR(pg_catalog.=) c.oid)",
+            literal(&index.table)
+        ))?;
+        let rows = answers.into_iter().next().unwrap_or_default();
+        Ok(rows
+            .iter()
+            .filter_map(|row| row.try_get(0).ok().flatten())
+            .map(str::to_owned)
+            .collect())
+    }
+}
+
+/// A failure of a statement that travels alone, whose positions count from its own first character.
+fn at(job: &Job, statement: &Statement, trouble: Trouble, steps_done: usize) -> Stop {
+    let position = trouble.server().and_then(|error| error.position);
+    let text = statement.text(&job.file.text);
+    let offset = position.map_or(0, |position| super::apply::byte_of(text, position - 1));
+    Stop {
+        trouble,
+        spot: Spot::At(statement.start + offset),
+        steps_done,
+    }
+}

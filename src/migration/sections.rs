@@ -1,0 +1,288 @@
+//! The section markers of other tools, found line by line, as those tools find them. Pure.
+//!
+//! What stands below a marker of a way back must never run with the way forward: it drops what the other builds. So a
+//! line counts as a marker wherever it stands, even where SQL would read it as the middle of a string.
+
+use std::ops::Range;
+
+use crate::error::FileFault;
+
+/// The way forward of a file with markers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sections {
+    /// Where the first marker stands.
+    pub first_marker: usize,
+    /// The parts of the text that `up` runs, in order.
+    pub up: Vec<Range<usize>>,
+    /// The line that asks for no transaction.
+    pub no_transaction: Option<usize>,
+}
+
+/// What a marker says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Marker {
+    Up,
+    Down,
+    NoTransaction,
+    UpNoTransaction,
+    /// It matters to the other tool's splitter only.
+    Nothing,
+    Unknown,
+}
+
+/// The tools whose markers are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tool {
+    Dbmate,
+    Goose,
+    SqlMigrate,
+    NodePgMigrate,
+}
+
+impl Sections {
+    /// The sections of a text; none if it holds no markers.
+    ///
+    /// # Errors
+    /// Markers that make no sense: of two tools, unknown ones, a way back without a way forward, or a statement before
+    /// the first section.
+    pub fn find(path: &str, text: &str) -> Result<Option<Sections>, FileFault> {
+        let mut sections = Sections::default();
+        let mut first: Option<Tool> = None;
+        let mut open: Option<usize> = None;
+        let mut offset = 0;
+        for (index, line) in text.split_inclusive('\n').enumerate() {
+            let start = offset;
+            offset += line.len();
+            let Some((tool, marker)) = marker(line) else {
+                continue;
+            };
+            let fault = |message: &str, hint: &str| FileFault {
+                path: path.to_owned(),
+                line: Some(index + 1),
+                message: message.to_owned(),
+                hint: hint.to_owned(),
+            };
+            if first.is_some_and(|other| other != tool) {
+                return Err(fault(
+                    "a section marker of another tool than the one above",
+                    HINT,
+                ));
+            }
+            if first.is_none() {
+                first = Some(tool);
+                sections.first_marker = start;
+            }
+            match marker {
+                Marker::Up | Marker::UpNoTransaction | Marker::Down => {
+                    sections.up.extend(open.take().map(|begin| begin..start));
+                    if marker != Marker::Down {
+                        open = Some(offset);
+                    }
+                }
+                Marker::NoTransaction | Marker::Nothing => {}
+                Marker::Unknown => return Err(fault("an unknown section marker", HINT)),
+            }
+            if matches!(marker, Marker::NoTransaction | Marker::UpNoTransaction) {
+                sections.no_transaction = Some(index + 1);
+            }
+        }
+        sections.up.extend(open.map(|begin| begin..text.len()));
+        match first {
+            None => Ok(None),
+            Some(_) if sections.up.is_empty() => Err(FileFault {
+                path: path.to_owned(),
+                line: None,
+                message: "section markers, but no section for the way forward".to_owned(),
+                hint: HINT.to_owned(),
+            }),
+            Some(_) => Ok(Some(sections)),
+        }
+    }
+
+    /// The text with a space for each character outside of the sections that run, so that lines and columns stay.
+    #[must_use]
+    pub fn blank_the_rest(&self, text: &str) -> String {
+        let mut kept = String::with_capacity(text.len());
+        let mut at = 0;
+        for part in &self.up {
+            blank(&text[at..part.start], &mut kept);
+            kept.push_str(&text[part.clone()]);
+            at = part.end;
+        }
+        blank(&text[at..], &mut kept);
+        kept
+    }
+}
+
+const HINT: &str = "markers are: -- migrate:up, -- migrate:down (dbmate); -- +goose Up, -- +goose Down (goose); \
+                    -- +migrate Up, -- +migrate Down (sql-migrate); -- Up Migration, -- Down Migration (node-pg-migrate)";
+
+/// Writes a space for each character, and each line end as it is.
+pub(super) fn blank(text: &str, out: &mut String) {
+    out.extend(
+        text.chars()
+            .map(|c| if matches!(c, '\n' | '\r') { c } else { ' ' }),
+    );
+}
+
+/// The marker in a line, if it is one.
+fn marker(line: &str) -> Option<(Tool, Marker)> {
+    let comment = line.trim_start().strip_prefix("--")?.trim();
+    let mut words = comment.split_whitespace();
+    let (first, second) = (words.next()?, words.next());
+    let rest: Vec<&str> = words.collect();
+    let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
+    if let Some(section) = strip_prefix(first, "migrate:") {
+        let options: Vec<&str> = second.into_iter().chain(rest).collect();
+        return Some((Tool::Dbmate, dbmate(section, &options)));
+    }
+    if same(first, "+goose") {
+        return Some((Tool::Goose, goose(second?, &rest)));
+    }
+    if same(first, "+migrate") {
+        return Some((Tool::SqlMigrate, sql_migrate(second?, &rest)));
+    }
+    let migration = second.is_some_and(|word| same(word, "migration")) && rest.is_empty();
+    match first {
+        _ if !migration => None,
+        _ if same(first, "up") => Some((Tool::NodePgMigrate, Marker::Up)),
+        _ if same(first, "down") => Some((Tool::NodePgMigrate, Marker::Down)),
+        _ => None,
+    }
+}
+
+fn strip_prefix<'t>(word: &'t str, prefix: &str) -> Option<&'t str> {
+    let head = word.get(..prefix.len())?;
+    head.eq_ignore_ascii_case(prefix)
+        .then(|| &word[prefix.len()..])
+}
+
+fn dbmate(section: &str, options: &[&str]) -> Marker {
+    let known = |option: &&str| matches!(*option, "transaction:true" | "transaction:false");
+    match section {
+        "up" | "down" if !options.iter().all(known) => Marker::Unknown,
+        "up" if options.contains(&"transaction:false") => Marker::UpNoTransaction,
+        "up" => Marker::Up,
+        "down" => Marker::Down,
+        _ => Marker::Unknown,
+    }
+}
+
+fn goose(word: &str, rest: &[&str]) -> Marker {
+    match (word.to_ascii_uppercase().as_str(), rest) {
+        ("UP", []) => Marker::Up,
+        ("DOWN", []) => Marker::Down,
+        ("STATEMENTBEGIN" | "STATEMENTEND", []) => Marker::Nothing,
+        ("NO", [transaction]) if transaction.eq_ignore_ascii_case("transaction") => {
+            Marker::NoTransaction
+        }
+        _ => Marker::Unknown,
+    }
+}
+
+fn sql_migrate(word: &str, rest: &[&str]) -> Marker {
+    match (word.to_ascii_uppercase().as_str(), rest) {
+        ("UP", []) => Marker::Up,
+        ("UP", [option]) if option.eq_ignore_ascii_case("notransaction") => Marker::UpNoTransaction,
+        ("DOWN", [] | [_]) => Marker::Down,
+        ("STATEMENTBEGIN" | "STATEMENTEND", []) => Marker::Nothing,
+        _ => Marker::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What runs, with the blanked rest trimmed off, or a part of the fault.
+    fn check(text: &str, expected: Result<Option<(&str, Option<usize>)>, &str>) {
+        match (Sections::find("f.sql", text), expected) {
+            (Ok(None), Ok(None)) => {}
+            (Ok(Some(sections)), Ok(Some((up, no_transaction)))) => {
+                let kept = sections.blank_the_rest(text);
+                assert_eq!(kept.trim(), up, "{text:?}");
+                assert_eq!(kept.chars().count(), text.chars().count(), "{text:?}");
+                assert_eq!(kept.lines().count(), text.lines().count(), "{text:?}");
+                assert_eq!(sections.no_transaction, no_transaction, "{text:?}");
+            }
+            (Err(fault), Err(part)) => assert!(fault.message.contains(part), "{text:?}: {fault}"),
+            (got, expected) => panic!("{text:?}: {got:?} instead of {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn the_way_back_is_never_part_of_the_way_forward() {
+        check(
+            "-- migrate:up\nSELECT 'é';\n-- migrate:down\nDROP 'ü';\n",
+            Ok(Some(("SELECT 'é';", None))),
+        );
+        check(
+            "-- +goose Up\nA;\n-- +goose Down\nB;\n",
+            Ok(Some(("A;", None))),
+        );
+        check(
+            "-- +migrate Up\nA;\n-- +migrate Down\nB;\n",
+            Ok(Some(("A;", None))),
+        );
+        check(
+            "-- Up Migration\nA;\n\n-- Down Migration\nB;",
+            Ok(Some(("A;", None))),
+        );
+        check(
+            "--migrate:up\r\nA;\r\n  -- Migrate:down\r\nB;\r\n",
+            Ok(Some(("A;", None))),
+        );
+        // The order does not matter, and an open quote hides nothing.
+        check(
+            "-- migrate:down\nB;\n-- migrate:up\nA;\n",
+            Ok(Some(("A;", None))),
+        );
+        check(
+            "-- migrate:up\nSELECT 'x;\n-- migrate:down\nDROP';\n",
+            Ok(Some(("SELECT 'x;", None))),
+        );
+    }
+
+    #[test]
+    fn a_marker_can_ask_for_no_transaction() {
+        check(
+            "-- migrate:up transaction:false\nA;",
+            Ok(Some(("A;", Some(1)))),
+        );
+        check("-- migrate:up transaction:true\nA;", Ok(Some(("A;", None))));
+        check(
+            "-- +goose NO TRANSACTION\n-- +goose Up\nA;",
+            Ok(Some(("A;", Some(1)))),
+        );
+        check(
+            "-- +migrate Up notransaction\nA;",
+            Ok(Some(("A;", Some(1)))),
+        );
+    }
+
+    #[test]
+    fn statement_markers_are_comments() {
+        let text = "-- +goose Up\n-- +goose StatementBegin\nA;\n-- +goose StatementEnd\n-- +goose Down\nB;";
+        let kept = "-- +goose StatementBegin\nA;\n-- +goose StatementEnd";
+        check(text, Ok(Some((kept, None))));
+    }
+
+    #[test]
+    fn comments_that_only_look_alike_are_no_markers() {
+        check("-- Up migration of the users table\nA;", Ok(None));
+        check("-- migrates everything\nA;", Ok(None));
+        check("SELECT 1; -- migrate:up\n", Ok(None));
+    }
+
+    #[test]
+    fn markers_that_make_no_sense_are_refused() {
+        check("-- migrate:up\nA;\n-- +goose Down\nB;", Err("another tool"));
+        check("-- migrate:down\nB;", Err("no section for the way forward"));
+        check("-- migrate:sideways\nB;", Err("unknown section marker"));
+        check("-- migrate:up later\nB;", Err("unknown section marker"));
+        check(
+            "-- +goose ENVSUB ON\n-- +goose Up\nB;",
+            Err("unknown section marker"),
+        );
+    }
+}

@@ -1,0 +1,98 @@
+//! Bytes of a file as text: decoding, lines, and the checksum of it. Pure.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{Excerpt, FileFault};
+
+/// UTF-8 without a byte order mark and without NUL, which no PostgreSQL text can hold.
+pub(super) fn decode(path: &str, mut bytes: Vec<u8>) -> Result<String, FileFault> {
+    let fault = |line: Option<usize>, message: String| FileFault {
+        path: path.to_owned(),
+        line,
+        message,
+        hint: "save the file as UTF-8 text".to_owned(),
+    };
+    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+        return Err(fault(None, "the text is UTF-16".to_owned()));
+    }
+    let mark = if bytes.starts_with(&[0xEF, 0xBB, 0xBF]) {
+        3
+    } else {
+        0
+    };
+    bytes.drain(..mark);
+    if let Some(offset) = bytes.iter().position(|&byte| byte == 0) {
+        let message = format!("a NUL byte (byte {} of the file)", mark + offset);
+        return Err(fault(Some(line_at(&bytes, offset)), message));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        let bytes = error.as_bytes();
+        let message = format!(
+            "not UTF-8: byte 0x{:02X} (byte {} of the file)",
+            bytes[offset],
+            mark + offset
+        );
+        fault(Some(line_at(bytes, offset)), message)
+    })
+}
+
+/// The line of a byte, from 1.
+pub(super) fn line_at(bytes: &[u8], offset: usize) -> usize {
+    let before = bytes.get(..offset).unwrap_or(bytes);
+    before.split(|&byte| byte == b'\n').count()
+}
+
+/// The line around a byte of the text.
+pub(super) fn excerpt(text: &str, offset: usize) -> Excerpt {
+    let offset = text.floor_char_boundary(offset);
+    let (before, after) = text.split_at(offset);
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let end = after
+        .find('\n')
+        .map_or(text.len(), |newline| offset + newline);
+    Excerpt {
+        line: line_at(text.as_bytes(), offset),
+        column: text[start..offset].chars().count() + 1,
+        text: text[start..end].trim_end_matches('\r').to_owned(),
+    }
+}
+
+/// SHA-256 of the text with LF line ends, so that `sha256sum` of an LF file prints the same. Stored: the rule is for
+/// ever.
+pub(super) fn checksum(text: &str) -> String {
+    let mut hash = Sha256::new();
+    for (i, part) in text.split("\r\n").enumerate() {
+        if i > 0 {
+            hash.update(b"\n");
+        }
+        hash.update(part.as_bytes());
+    }
+    hex(&hash.finalize())
+}
+
+/// A hash over tokens, each followed by 0x1F. Stored: the rule is for ever.
+#[derive(Default)]
+pub(super) struct TokenHash(Sha256);
+
+impl TokenHash {
+    pub(super) fn add(&mut self, token: &str) {
+        self.0.update(token.as_bytes());
+        self.0.update([0x1F]);
+    }
+
+    pub(super) fn finish(self) -> String {
+        hex(&self.0.finalize())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
