@@ -1,10 +1,10 @@
 //! What was typed: arguments to an `Invocation`, and the help text. Pure: no environment, no files.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use lexopt::prelude::{Long, Short, Value};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Shell, Typed};
 
 /// A command line, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,27 @@ pub struct Flags {
     pub verbose: Switch,
 }
 
+impl Flags {
+    /// The flags that another command must repeat to mean the same files and the same history, ready to be pasted. The
+    /// connection string is not among them.
+    #[must_use]
+    pub fn to_repeat(&self) -> String {
+        let dir = self.dir.as_deref().map(OsStr::to_string_lossy);
+        let schema = self.schema.as_deref().map(OsStr::to_string_lossy);
+        let flags = [
+            ("--dir", dir.as_deref()),
+            ("--schema", schema.as_deref()),
+            ("--table", self.table.as_deref()),
+        ];
+        let given = flags
+            .iter()
+            .filter_map(|(flag, value)| Some((flag, (*value)?)));
+        given.fold(String::new(), |all, (flag, value)| {
+            format!("{all} {flag} {}", Shell(value))
+        })
+    }
+}
+
 /// A flag without a value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Switch {
@@ -107,11 +128,11 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation> {
     let mut parser = lexopt::Parser::from_args(args);
     let mut verb = None;
     let (mut flags, mut own) = (Flags::default(), Own::default());
-    while let Some(argument) = parser.next().map_err(|error| usage(&error.to_string()))? {
+    while let Some(argument) = parser.next().map_err(|error| misused(&error))? {
         match argument {
             Short('h') | Long("help") => return Ok(Invocation::Help(help(verb))),
             Short('V') | Long("version") => return Ok(Invocation::Version),
-            Long("list") => verb = Some(Verb::Status),
+            Long("list") if matches!(verb, None | Some(Verb::Status)) => verb = Some(Verb::Status),
             Value(word) if verb.is_none() && word == "help" => {
                 let topic = parser
                     .value()
@@ -124,8 +145,8 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation> {
             Value(word) if verb == Some(Verb::Repair) => own.files.push(text("FILE", word)?),
             Value(word) => {
                 return Err(usage(&format!(
-                    "unexpected argument \"{}\"",
-                    word.to_string_lossy()
+                    "unexpected argument {}",
+                    Typed(&word.to_string_lossy())
                 )));
             }
             Short(letter) => {
@@ -149,7 +170,7 @@ fn read_option(
     flags: &mut Flags,
     own: &mut Own,
 ) -> Result<()> {
-    let mut value = || parser.value().map_err(|error| usage(&error.to_string()));
+    let mut value = || parser.value().map_err(|error| misused(&error));
     match option {
         "--url" => flags.url = Some(text(option, value()?)?),
         "--dir" => flags.dir = Some(value()?),
@@ -167,6 +188,11 @@ fn read_option(
         "--json" => own.json = true,
         "--check" => own.check = true,
         "--through" => own.through = Some(text(option, value()?)?),
+        "--list" => {
+            return Err(usage(
+                "--list is a command of its own, another name of \"status\"",
+            ));
+        }
         _ => return Err(usage(&format!("unknown option {option}"))),
     }
     Ok(())
@@ -248,13 +274,30 @@ fn verb_of(word: &OsString) -> Result<Verb> {
     Verb::ALL
         .into_iter()
         .find(|verb| word == verb.word())
-        .ok_or_else(|| usage(&format!("unknown command \"{}\"", word.to_string_lossy())))
+        .ok_or_else(|| {
+            usage(&format!(
+                "unknown command {}",
+                Typed(&word.to_string_lossy())
+            ))
+        })
 }
 
 fn text(option: &str, value: OsString) -> Result<String> {
     value
         .into_string()
         .map_err(|_| usage(&format!("the value of {option} is not UTF-8")))
+}
+
+/// What lexopt says, without the value: it may be a connection string.
+fn misused(error: &lexopt::Error) -> Error {
+    usage(&match error {
+        lexopt::Error::MissingValue {
+            option: Some(option),
+        } => format!("{option} needs a value"),
+        lexopt::Error::UnexpectedValue { option, .. } => format!("{option} takes no value"),
+        lexopt::Error::UnexpectedOption(option) => format!("unknown option {option}"),
+        _ => "the command line makes no sense".to_owned(),
+    })
 }
 
 fn usage(message: &str) -> Error {
@@ -369,5 +412,30 @@ mod tests {
         check("repair", Err("needs the name of a file"));
         check("up --to", Err("--to"));
         check("help upp", Err("unknown command"));
+        check("up --list", Err("--list is a command of its own"));
+        check("up --strict=x", Err("--strict takes no value"));
+    }
+
+    #[test]
+    fn what_could_be_a_connection_string_is_never_repeated() {
+        for line in [
+            "postgres://u:c4nary@h/d",
+            "up password=c4nary",
+            "help postgres://u:c4nary@h",
+            "-q=postgres://c4nary",
+        ] {
+            let error = parse(line.split_whitespace().map(OsString::from)).expect_err(line);
+            assert!(!error.to_string().contains("c4nary"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_flags_that_name_files_and_history_are_repeated() {
+        let Ok(Invocation::Run(_, flags)) =
+            parse(["--dir", "my dir", "--table=h", "-q"].map(OsString::from))
+        else {
+            panic!("not understood");
+        };
+        assert_eq!(flags.to_repeat(), " --dir 'my dir' --table h");
     }
 }

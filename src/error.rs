@@ -49,6 +49,14 @@ pub enum Error {
         waiting_for: String,
         waited: String,
         holder: Option<String>,
+        /// File names that this run applied before.
+        applied: Vec<String>,
+    },
+    /// The connection was lost again and again while one file was applied; the history says that it is not applied.
+    KeepsBreaking {
+        file: String,
+        times: u32,
+        trouble: Trouble,
     },
     /// The connection broke around a COMMIT, and the history could not be read again.
     OutcomeUnknown { file: String, trouble: Trouble },
@@ -88,7 +96,7 @@ pub struct ServerError {
     pub context: Option<String>,
     /// In characters of the message that was sent, from 1.
     pub position: Option<usize>,
-    pub constraint: Option<String>,
+    pub schema: Option<String>,
     pub table: Option<String>,
 }
 
@@ -131,9 +139,10 @@ impl Error {
                 trouble: Trouble::Server(error),
                 ..
             } if !error.ends_connection() => exit::REFUSED,
-            Error::Connect { .. } | Error::Database { .. } | Error::OutcomeUnknown { .. } => {
-                exit::CONNECTION
-            }
+            Error::Connect { .. }
+            | Error::Database { .. }
+            | Error::KeepsBreaking { .. }
+            | Error::OutcomeUnknown { .. } => exit::CONNECTION,
             Error::GaveUp { .. } => exit::GAVE_UP,
         }
     }
@@ -155,6 +164,9 @@ impl Error {
                     .to_owned()
             }
             Error::GaveUp { .. } => "run onward again later, or wait longer with --max-wait".to_owned(),
+            Error::KeepsBreaking { .. } => {
+                "see the log of the server; a statement of the file may end its own connection".to_owned()
+            }
             Error::OutcomeUnknown { .. } => {
                 "run onward again when the server answers; it reads the history before it does anything".to_owned()
             }
@@ -185,12 +197,28 @@ impl fmt::Display for Error {
                 waiting_for,
                 waited,
                 holder,
+                applied,
             } => {
                 write!(f, "gave up waiting for {waiting_for} after {waited}")?;
-                holder
-                    .as_ref()
-                    .map_or(Ok(()), |holder| write!(f, "; held by {holder}"))
+                if let Some(holder) = holder {
+                    write!(f, "; held by {holder}")?;
+                }
+                if applied.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, "\napplied before: {}", Names(applied))
+                }
             }
+            Error::KeepsBreaking {
+                file,
+                times,
+                trouble,
+            } => write!(
+                f,
+                "the connection was lost {} while {} was applied, and it is not applied: {trouble}",
+                Count(*times as usize, "time"),
+                Escaped(file)
+            ),
             Error::OutcomeUnknown { file, trouble } => {
                 write!(
                     f,
@@ -345,7 +373,7 @@ impl From<&postgres::error::DbError> for ServerError {
             hint: error.hint().map(str::to_owned),
             context: error.where_().map(str::to_owned),
             position,
-            constraint: error.constraint().map(str::to_owned),
+            schema: error.schema().map(str::to_owned),
             table: error.table().map(str::to_owned),
         }
     }
@@ -363,7 +391,7 @@ impl ServerError {
             hint: None,
             context: None,
             position: None,
-            constraint: None,
+            schema: None,
             table: None,
         }
     }
@@ -401,7 +429,7 @@ impl ServerError {
             "25006" => {
                 "connect to the primary, with a role whose default_transaction_read_only is off"
             }
-            _ => "nothing was changed by it; run onward again when it is mended",
+            _ => "that statement changed nothing; run onward again when it is mended",
         }
         .to_owned()
     }
@@ -467,11 +495,47 @@ impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in self.0.chars() {
             if c.is_control() && c != '\t' {
-                write!(f, "{}", c.escape_default())?;
+                // As bash reads it between $' and '.
+                match c {
+                    '\n' | '\r' => write!(f, "{}", c.escape_default())?,
+                    _ => write!(f, "\\x{:02x}", u32::from(c))?,
+                }
             } else {
                 write!(f, "{c}")?;
             }
         }
         Ok(())
+    }
+}
+
+/// A word as it was typed on the command line, for a message: nothing of what could be a connection string, for that may
+/// hold a password.
+pub struct Typed<'a>(pub &'a str);
+
+impl fmt::Display for Typed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.contains("://") || self.0.contains('=') || self.0.contains('@') {
+            f.write_str("(not shown, for it looks like a connection string)")
+        } else {
+            write!(f, "\"{}\"", Escaped(self.0))
+        }
+    }
+}
+
+/// A word as a shell needs it: quoted if it holds anything out of the ordinary.
+pub struct Shell<'a>(pub &'a str);
+
+impl fmt::Display for Shell<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain =
+            |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | '+' | '@');
+        if !self.0.is_empty() && self.0.chars().all(plain) {
+            f.write_str(self.0)
+        } else if self.0.chars().any(char::is_control) {
+            let quoted = self.0.replace('\\', r"\\").replace('\'', r"\'");
+            write!(f, "$'{}'", Escaped(&quoted))
+        } else {
+            write!(f, "'{}'", self.0.replace('\'', r"'\''"))
+        }
     }
 }

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         }
         Ok(Invocation::Run(command, flags)) => match Voice::resolve(&flags, &environment) {
             Ok(voice) => {
-                let report = Report::new(voice);
+                let report = Report::new(voice).with_flags(flags.to_repeat());
                 let outcome = run(&command, &flags, &report);
                 (report, outcome)
             }

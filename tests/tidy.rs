@@ -13,10 +13,21 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("cli", &["error"]),
     ("migration", &["error", "sql", "timeout"]),
     ("plan", &["error", "migration", "sql"]),
-    ("database", &["error", "migration", "plan", "timeout"]),
+    (
+        "database",
+        &["error", "migration", "plan", "sql", "timeout"],
+    ),
     (
         "settings",
-        &["cli", "database", "error", "migration", "plan", "timeout"],
+        &[
+            "cli",
+            "database",
+            "error",
+            "migration",
+            "plan",
+            "sql",
+            "timeout",
+        ],
     ),
     (
         "report",

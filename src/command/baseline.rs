@@ -1,7 +1,7 @@
 //! `onward baseline`: records the schema file and migrations as applied, without running them.
 
 use super::up::no_schema;
-use super::{Ground, lock};
+use super::{Ground, lock, transact};
 use crate::database::apply::Conditions;
 use crate::database::history::{Ending, NewRow};
 use crate::database::patience::Patience;
@@ -19,7 +19,8 @@ pub(super) fn run(settings: &Settings, through: Option<&str>, report: &Report) -
     let mut session = Session::connect(&settings.target)?;
     let seen = ground.survey(&mut session, settings)?;
     check(&seen, report)?;
-    let mut lock = lock(session, &seen, settings, report)?;
+    let mut patience = Patience::new(settings.max_wait);
+    let mut lock = lock(session, &seen, &mut patience, report)?;
     let seen = lock.look(|session| ground.survey(session, settings))?;
     check(&seen, report)?;
     let table = seen.table.as_ref().ok_or_else(no_schema)?;
@@ -27,7 +28,7 @@ pub(super) fn run(settings: &Settings, through: Option<&str>, report: &Report) -
         Some(version) => ground.files.through(version).iter().collect(),
         None => plan::contained(&ground.files, Some(&table.0)),
     };
-    let mut locked = lock.open_second(&settings.target, &mut Patience::new(settings.max_wait))?;
+    let mut locked = lock.open_second(&settings.target, &mut patience)?;
 
     let last = contained
         .last()
@@ -54,12 +55,13 @@ pub(super) fn run(settings: &Settings, through: Option<&str>, report: &Report) -
         facts: &seen.facts,
         lock_timeout: settings.lock_timeout,
     };
-    locked
-        .transact(&statements, conditions)
-        .map_err(|trouble| Error::Database {
-            doing: format!("cannot record the baseline in {table}"),
-            trouble,
-        })?;
+    transact(
+        &mut locked,
+        &statements,
+        conditions,
+        &mut patience,
+        "cannot record the baseline in",
+    )?;
 
     for migration in &contained {
         report.say(&format!(

@@ -8,11 +8,12 @@ mod up;
 use std::collections::BTreeSet;
 
 use crate::cli::Command;
+use crate::database::apply::Conditions;
 use crate::database::patience::Patience;
-use crate::database::run_lock::RunLock;
+use crate::database::run_lock::{Locked, RunLock};
 use crate::database::session::Session;
 use crate::database::survey::{Survey, survey};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, ServerError};
 use crate::migration::{Files, SchemaFile};
 use crate::plan::Plan;
 use crate::report::Report;
@@ -64,17 +65,39 @@ fn refuse(plan: &Plan, settings: &Settings, report: &Report) -> Result<()> {
 }
 
 /// Takes the run lock.
-fn lock(session: Session, seen: &Survey, settings: &Settings, report: &Report) -> Result<RunLock> {
+fn lock(
+    session: Session,
+    seen: &Survey,
+    patience: &mut Patience,
+    report: &Report,
+) -> Result<RunLock> {
     let mut last = None;
-    RunLock::take(
-        session,
-        &seen.facts,
-        &mut Patience::new(settings.max_wait),
-        &mut |holder| {
-            if last.as_ref() != Some(holder) {
-                report.waiting(holder);
-                last = Some(holder.clone());
+    RunLock::take(session, &seen.facts, patience, &mut |holder| {
+        if last.as_ref() != Some(holder) {
+            report.waiting(holder);
+            last = Some(holder.clone());
+        }
+    })
+}
+
+/// Runs statements of our own for the history, as often as somebody else is in the way.
+fn transact(
+    locked: &mut Locked,
+    statements: &str,
+    conditions: Conditions,
+    patience: &mut Patience,
+    doing: &str,
+) -> Result<()> {
+    patience.begin();
+    loop {
+        match locked.transact(statements, conditions) {
+            Ok(()) => return Ok(()),
+            Err(trouble)
+                if trouble.server().is_some_and(ServerError::is_blocked) && patience.pause() => {}
+            Err(trouble) => {
+                let doing = format!("{doing} {}", conditions.table);
+                return Err(Error::Database { doing, trouble });
             }
-        },
-    )
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Ground, lock};
+use super::{Ground, lock, transact};
 use crate::database::apply::Conditions;
 use crate::database::history::{HistoryTable, NewRow};
 use crate::database::patience::Patience;
@@ -26,10 +26,11 @@ pub(super) fn run(settings: &Settings, names: &[String], report: &Report) -> Res
         say(&repairs, report);
         return Ok(exit::DONE);
     }
-    let mut lock = lock(session, &seen, settings, report)?;
+    let mut patience = Patience::new(settings.max_wait);
+    let mut lock = lock(session, &seen, &mut patience, report)?;
     let seen = lock.look(|session| ground.survey(session, settings))?;
     let repairs = plan(&ground, rows(&seen, report)?, names)?;
-    let mut locked = lock.open_second(&settings.target, &mut Patience::new(settings.max_wait))?;
+    let mut locked = lock.open_second(&settings.target, &mut patience)?;
 
     // A history that was read has a table.
     if let Some(table) = &seen.table {
@@ -42,12 +43,13 @@ pub(super) fn run(settings: &Settings, names: &[String], report: &Report) -> Res
             facts: &seen.facts,
             lock_timeout: settings.lock_timeout,
         };
-        locked
-            .transact(&statements, conditions)
-            .map_err(|trouble| Error::Database {
-                doing: format!("cannot repair the history {table}"),
-                trouble,
-            })?;
+        transact(
+            &mut locked,
+            &statements,
+            conditions,
+            &mut patience,
+            "cannot repair the history",
+        )?;
     }
     say(&repairs, report);
     Ok(exit::DONE)

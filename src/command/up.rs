@@ -8,7 +8,7 @@ use crate::database::patience::Patience;
 use crate::database::run_lock::Locked;
 use crate::database::session::Session;
 use crate::database::survey::Survey;
-use crate::error::{Error, Failure, Result, Trouble, exit};
+use crate::error::{Error, Failure, Result, Trouble, Typed, exit};
 use crate::migration::execution::Execution;
 use crate::migration::file::Omission;
 use crate::migration::{Migration, SchemaFile, SqlFile};
@@ -39,6 +39,7 @@ pub(super) fn run(
         report,
         ground: &ground,
         goal: &goal,
+        patience: Patience::new(settings.max_wait),
         applied: Vec::new(),
     };
     let recorded = if shown.is_empty() {
@@ -59,7 +60,8 @@ fn goal(ground: &Ground, settings: &Settings, to: Option<&str>) -> Result<Goal> 
     {
         return Err(Error::Usage {
             message: format!(
-                "--to {version}: no migration in {} has this version",
+                "--to {}: no migration in {} has this version",
+                Typed(version),
                 ground.files.dir
             ),
             hint: "write the digits as the file name has them, zeros included".to_owned(),
@@ -77,6 +79,7 @@ struct Run<'a> {
     report: &'a Report,
     ground: &'a Ground,
     goal: &'a Goal,
+    patience: Patience,
     /// File names of what this run has applied, the schema file not among them.
     applied: Vec<String>,
 }
@@ -84,87 +87,133 @@ struct Run<'a> {
 /// How a walk through a plan ended.
 enum Walk {
     Done,
-    /// Another runner was faster: what is due must be asked again.
-    Overtaken(String),
-    /// The connection broke while this file was applied; the history tells what came of it.
-    Lost(String, Trouble),
+    /// What is due must be asked again.
+    Interrupted(Interruption),
 }
+
+/// Why a walk did not come to its end.
+struct Interruption {
+    /// What was being applied.
+    file: String,
+    cause: Cause,
+}
+
+enum Cause {
+    /// Another runner was faster, it seems.
+    Overtaken,
+    /// The connection broke; the history tells what came of the file.
+    Lost(Trouble),
+}
+
+/// A file that interrupts so many walks, and is not applied then, is itself the cause.
+const LOSSES: u32 = 5;
 
 impl Run<'_> {
     /// Takes the run lock, plans again by what the history says then, and applies; how many are applied in the end.
     fn catch_up(&mut self, mut session: Session, mut seen: Survey) -> Result<usize> {
-        let mut patience = Patience::new(self.settings.max_wait);
-        let mut in_doubt: Option<String> = None;
+        let mut before: Option<Interruption> = None;
+        let mut times = 0;
         loop {
-            let mut lock = lock(session, &seen, self.settings, self.report)?;
+            let mut lock = lock(session, &seen, &mut self.patience, self.report)?;
             seen = lock.look(|session| self.ground.survey(session, self.settings))?;
             let due = plan(&self.ground.files, &seen.observed, self.goal);
             // What was shown before the lock is not shown again.
             if due.refusals(self.settings.strict) > 0 {
                 refuse(&due, self.settings, self.report)?;
             }
-            if let Some(file) = in_doubt.take().filter(|file| due.is_applied(file)) {
-                self.report.committed_after_all(&file);
-                self.applied.push(file);
+            if let Some(Interruption {
+                file,
+                cause: Cause::Lost(_),
+            }) = &before
+                && due.is_applied(file)
+            {
+                self.report.committed_after_all(file);
+                self.applied.push(file.clone());
             }
             if due.is_empty() {
                 return Ok(due.applied());
             }
-            let mut locked = lock.open_second(&self.settings.target, &mut patience)?;
-            let walk = self.walk(&mut locked, &seen, &due)?;
-            drop(locked);
-            session = match walk {
-                Walk::Done => return Ok(due.applied() + contained(&due) + due.due.len()),
-                Walk::Overtaken(file) => {
-                    self.report.overtaken(&file);
-                    Session::connect(&self.settings.target)?
-                }
-                Walk::Lost(file, trouble) => {
-                    let session = self.reconnect(&file, trouble, &mut patience)?;
-                    in_doubt = Some(file);
-                    session
-                }
+            let mut locked = lock.open_second(&self.settings.target, &mut self.patience)?;
+            let Walk::Interrupted(now) = self.walk(&mut locked, &seen, &due, before.as_ref())?
+            else {
+                return Ok(due.applied() + contained(&due) + due.due.len());
             };
+            drop(locked);
+            times = if before.is_some_and(|before| before.file == now.file) {
+                times + 1
+            } else {
+                1
+            };
+            session = self.go_on(&now, times)?;
+            before = Some(now);
         }
     }
 
-    /// A new session, as soon as the server gives one.
-    fn reconnect(&self, file: &str, lost: Trouble, patience: &mut Patience) -> Result<Session> {
-        self.report.reconnecting(file, &lost);
-        let mut trouble = lost;
-        while patience.pause() {
+    /// A new session after an interruption, as soon as the server gives one.
+    fn go_on(&mut self, interruption: &Interruption, times: u32) -> Result<Session> {
+        let file = &interruption.file;
+        self.patience.begin();
+        let mut trouble = match &interruption.cause {
+            Cause::Overtaken => {
+                self.report.overtaken(file);
+                return Session::connect(&self.settings.target);
+            }
+            Cause::Lost(trouble) if times >= LOSSES => {
+                let (file, trouble) = (file.clone(), trouble.clone());
+                return Err(Error::KeepsBreaking {
+                    file,
+                    times,
+                    trouble,
+                });
+            }
+            Cause::Lost(trouble) => trouble.clone(),
+        };
+        self.report.reconnecting(file, &trouble);
+        while self.patience.pause() {
             match Session::connect(&self.settings.target) {
                 Err(Error::Connect { trouble: again, .. }) if again.may_pass() => trouble = again,
                 outcome => return outcome,
             }
         }
         Err(Error::OutcomeUnknown {
-            file: file.to_owned(),
+            file: file.clone(),
             trouble,
         })
     }
 
-    /// Applies all that is due, in order.
-    fn walk(&mut self, locked: &mut Locked, seen: &Survey, due: &Plan) -> Result<Walk> {
+    /// Applies all that is due, in order. `before` is what interrupted the last walk.
+    fn walk(
+        &mut self,
+        locked: &mut Locked,
+        seen: &Survey,
+        due: &Plan,
+        before: Option<&Interruption>,
+    ) -> Result<Walk> {
         let table = seen.table.as_ref().ok_or_else(no_schema)?;
         let conditions = Conditions {
             table,
             facts: &seen.facts,
             lock_timeout: self.settings.lock_timeout,
         };
+        let mut scene = Scene {
+            locked,
+            conditions,
+            seen,
+            due,
+            before,
+        };
         let create = table.create(seen.missing_schema);
         match &due.opening {
             Opening::Nothing => {}
             Opening::CreateHistory => {
-                if let Err(trouble) = locked.transact(&create, conditions) {
-                    return cannot_create(table, trouble);
+                if let Walk::Interrupted(interruption) = self.create(&mut scene, &create)? {
+                    return Ok(Walk::Interrupted(interruption));
                 }
             }
             Opening::Baseline { schema, contained } => {
                 let job = baseline_job(schema, contained, create, table);
-                match self.apply(locked, job, conditions, seen, due)? {
-                    Walk::Done => {}
-                    walk => return Ok(walk),
+                if let Walk::Interrupted(interruption) = self.apply(&mut scene, job)? {
+                    return Ok(Walk::Interrupted(interruption));
                 }
             }
         }
@@ -178,25 +227,52 @@ impl Run<'_> {
                 contained: Vec::new(),
                 begun: next.begun,
             };
-            match self.apply(locked, job, conditions, seen, due)? {
-                Walk::Done => self.applied.push(migration.name.filename().to_owned()),
-                walk => return Ok(walk),
+            if let Walk::Interrupted(interruption) = self.apply(&mut scene, job)? {
+                return Ok(Walk::Interrupted(interruption));
             }
+            self.applied.push(migration.name.filename().to_owned());
         }
         Ok(Walk::Done)
     }
 
+    /// Creates the history table of a database without schema file.
+    fn create(&mut self, scene: &mut Scene, create: &str) -> Result<Walk> {
+        let table = scene.conditions.table;
+        let name = table.to_string();
+        self.patience.begin();
+        loop {
+            let Err(trouble) = scene.locked.transact(create, scene.conditions) else {
+                return Ok(Walk::Done);
+            };
+            let again = scene.was_interrupted_by(&name);
+            match trouble.server() {
+                Some(error) if error.is_blocked() && self.patience.pause() => {
+                    self.report.blocked(&name, error);
+                }
+                Some(error) if error.is_blocked() => return Err(self.gave_up(&name)),
+                Some(error) if !again && is_overtaken(error, table) => {
+                    return Ok(Walk::Interrupted(Interruption {
+                        file: name,
+                        cause: Cause::Overtaken,
+                    }));
+                }
+                _ if trouble.lost_connection() => {
+                    return Ok(Walk::Interrupted(Interruption {
+                        file: name,
+                        cause: Cause::Lost(trouble),
+                    }));
+                }
+                _ => {
+                    let doing = format!("cannot create the history table {table}");
+                    return Err(Error::Database { doing, trouble });
+                }
+            }
+        }
+    }
+
     /// Applies one file, as often as somebody else is in the way.
-    fn apply(
-        &self,
-        locked: &mut Locked,
-        mut job: Job,
-        conditions: Conditions,
-        seen: &Survey,
-        due: &Plan,
-    ) -> Result<Walk> {
+    fn apply(&mut self, scene: &mut Scene, mut job: Job) -> Result<Walk> {
         let file = job.row.filename.clone();
-        let mut patience = Patience::new(self.settings.max_wait);
         for notice in job
             .omitted
             .iter()
@@ -204,12 +280,13 @@ impl Run<'_> {
         {
             self.report.notice(notice);
         }
+        self.patience.begin();
         loop {
             self.report.applying(&file);
-            let attempt = locked.try_apply(&job, conditions, &mut |progress| {
-                self.report.progress(&file, progress)
-            });
-            self.report.server_notices(&file, &locked.take_notices());
+            let progress = &mut |progress| self.report.progress(&file, progress);
+            let attempt = scene.locked.try_apply(&job, scene.conditions, progress);
+            self.report
+                .server_notices(&file, &scene.locked.take_notices());
             match attempt {
                 Attempt::Applied { time } => {
                     self.report.applied(&file, time);
@@ -218,53 +295,68 @@ impl Run<'_> {
                 Attempt::Blocked { error, steps_done } => {
                     self.report.blocked(&file, &error);
                     job.begun = Begun::Failed { steps_done };
-                    if !patience.pause() {
-                        return Err(Error::GaveUp {
-                            waiting_for: format!("the locks of {file}"),
-                            waited: Spoken(patience.waited()).to_string(),
-                            holder: None,
-                        });
+                    if !self.patience.pause() {
+                        return Err(self.gave_up(&file));
                     }
                 }
-                Attempt::Overtaken => return Ok(Walk::Overtaken(file)),
-                Attempt::Lost(trouble) => return Ok(Walk::Lost(file, trouble)),
-                Attempt::NotRecorded(error) => {
-                    let trouble = Trouble::Server(Box::new(error));
-                    return Err(cannot_record(&file, conditions.table, trouble));
+                Attempt::Overtaken(_) if !scene.was_interrupted_by(&file) => {
+                    return Ok(Walk::Interrupted(Interruption {
+                        file,
+                        cause: Cause::Overtaken,
+                    }));
                 }
-                Attempt::Failed(fault) => return Err(self.failure(&job, *fault, seen, due)),
+                Attempt::Lost(trouble) => {
+                    return Ok(Walk::Interrupted(Interruption {
+                        file,
+                        cause: Cause::Lost(trouble),
+                    }));
+                }
+                Attempt::NotRecorded(error) | Attempt::Overtaken(error) => {
+                    let table = scene.conditions.table;
+                    return Err(Error::Database {
+                        doing: format!(
+                            "cannot record {file} in the history {table}, so it was not run"
+                        ),
+                        trouble: Trouble::Server(Box::new(error)),
+                    });
+                }
+                Attempt::Failed(fault) => return Err(self.failure(&job, *fault, scene)),
             }
         }
     }
 
-    fn failure(&self, job: &Job, fault: Fault, seen: &Survey, due: &Plan) -> Error {
+    fn gave_up(&self, file: &str) -> Error {
+        Error::GaveUp {
+            waiting_for: format!("the locks of {file}"),
+            waited: Spoken(self.patience.used()).to_string(),
+            holder: None,
+            applied: self.applied.clone(),
+        }
+    }
+
+    fn failure(&self, job: &Job, fault: Fault, scene: &Scene) -> Error {
+        let filename = &job.row.filename;
         let baseline = !job.preparation.is_empty();
-        let legacy =
-            matches!(&seen.observed.history, History::Absent(absent) if !absent.objects.is_empty());
+        let legacy = matches!(&scene.seen.observed.history, History::Absent(absent) if !absent.objects.is_empty());
         let exists = baseline && legacy && fault.error.is_duplicate();
-        let names = due
+        let names = scene
+            .due
             .due
             .iter()
             .map(|next| next.migration.name.filename().to_owned());
         let pending: Vec<String> = if baseline {
-            std::iter::once(job.row.filename.clone())
-                .chain(names)
-                .collect()
+            std::iter::once(filename.clone()).chain(names).collect()
         } else {
-            names.skip_while(|name| *name != job.row.filename).collect()
+            names.skip_while(|name| name != filename).collect()
         };
         let rolled_back = match (&job.file.execution, fault.steps_done) {
-            _ if baseline => format!(
-                "{} as a whole, the history table included",
-                job.row.filename
-            ),
-            (Execution::Transaction { .. }, _) => format!("{} as a whole", job.row.filename),
-            (Execution::Steps(_), 0) => format!("the first step of {}", job.row.filename),
+            _ if baseline => format!("{filename} as a whole, the history table included"),
+            (Execution::Transaction { .. }, _) => format!("{filename} as a whole"),
+            (Execution::Steps(_), 0) => format!("the first step of {filename}"),
             (Execution::Steps(steps), done) => format!(
-                "step {} of {} of {}; the steps before it are done and will not be repeated",
+                "step {} of {} of {filename}; the steps before it are done and will not be repeated",
                 done + 1,
-                steps.len(),
-                job.row.filename
+                steps.len()
             ),
         };
         let failure = Box::new(Failure {
@@ -280,6 +372,22 @@ impl Run<'_> {
         } else {
             Error::Migration(failure)
         }
+    }
+}
+
+/// Where a walk takes place.
+struct Scene<'a> {
+    locked: &'a mut Locked,
+    conditions: Conditions<'a>,
+    seen: &'a Survey,
+    due: &'a Plan<'a>,
+    before: Option<&'a Interruption>,
+}
+
+impl Scene<'_> {
+    /// Whether the last walk ended at this very file: if it seems overtaken again, and is still due, it is not.
+    fn was_interrupted_by(&self, file: &str) -> bool {
+        self.before.is_some_and(|before| before.file == file)
     }
 }
 
@@ -325,24 +433,5 @@ pub(super) fn no_schema() -> Error {
             .to_owned(),
         hint: "name one, and it will be created: onward --table SCHEMA.schema_migrations"
             .to_owned(),
-    }
-}
-
-/// What it means that the history table could not be created.
-fn cannot_create(table: &HistoryTable, trouble: Trouble) -> Result<Walk> {
-    match trouble.server() {
-        Some(error) if is_overtaken(error, table) => Ok(Walk::Overtaken(table.to_string())),
-        _ if trouble.lost_connection() => Ok(Walk::Lost(table.to_string(), trouble)),
-        _ => Err(Error::Database {
-            doing: format!("cannot create the history table {table}"),
-            trouble,
-        }),
-    }
-}
-
-fn cannot_record(file: &str, table: &HistoryTable, trouble: Trouble) -> Error {
-    Error::Database {
-        doing: format!("cannot record {file} in the history {table}, so it was not run"),
-        trouble,
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::history::{Ending, HistoryTable, NewRow, ROW_IS_GONE};
+use super::history::{Ending, HistoryTable, NewRow, ROW_IS_GONE, ROWS_TOUCHED};
 use super::run_lock::Locked;
 use super::session::{LEAVE_NO_TRACE, Notice};
 use super::survey::Facts;
@@ -58,8 +58,8 @@ pub enum Attempt {
         error: ServerError,
         steps_done: usize,
     },
-    /// Another runner recorded the file meanwhile; rolled back.
-    Overtaken,
+    /// Another runner recorded the file meanwhile, it seems; rolled back.
+    Overtaken(ServerError),
     /// The connection is gone; whether the file was committed stands in the history.
     Lost(Trouble),
     /// The row could not be written, so the file was not run.
@@ -110,7 +110,9 @@ impl Locked {
             Execution::Transaction { modes } => {
                 let before = before(job, modes, conditions);
                 let after = format!(
-                    "\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n{LEAVE_NO_TRACE}\n{}COMMIT;",
+                    "\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n{}{LEAVE_NO_TRACE}\n{}{}COMMIT;",
+                    conditions.table.untouched(),
+                    conditions.table.forget_failed(&job.row.filename),
                     conditions.table.finish(&job.row.filename)
                 );
                 self.send(
@@ -166,13 +168,17 @@ impl Locked {
     ) -> Result<(), Stop> {
         let mut message = before;
         let mut open: Option<(usize, &Range<usize>)> = None;
-        // The server reads a message by the rule in force when it arrives, and the text was read by the standard's.
-        if !conditions.facts.standard_conforming_strings {
+        // The server reads a message by the rule in force when it arrives, and the text was read by the standard's. And
+        // what fails while the history is created must not be blamed on the file.
+        if !conditions.facts.standard_conforming_strings || !job.preparation.is_empty() {
             self.flush(job, &mut message, &mut open)?;
         }
         for (i, piece) in pieces.iter().enumerate() {
             match piece {
                 Piece::Statements(part) => {
+                    if i > 0 {
+                        message.push_str(&same_reading(job.file, part.start));
+                    }
                     message.reserve(part.len() + after.len());
                     open = Some((message.chars().count(), part));
                     job.file.push_text(part, &job.omitted, &mut message);
@@ -268,9 +274,9 @@ impl Locked {
             };
         }
         if is_overtaken(&error, conditions.table) {
-            return Attempt::Overtaken;
+            return Attempt::Overtaken(error);
         }
-        if stop.spot == Spot::Before {
+        if stop.spot == Spot::Before || is_about_history(&error, conditions.table) {
             return Attempt::NotRecorded(error);
         }
         if let Some(record) = failure_record(job, &error, stop.steps_done, conditions)
@@ -285,6 +291,12 @@ impl Locked {
         };
         let place = match &spot {
             Spot::At(offset) => Some(job.file.excerpt(*offset)),
+            // The server stopped at what follows the file, because the file's last statement goes on there.
+            Spot::After if error.code == "42601" => job
+                .file
+                .statements
+                .last()
+                .map(|last| job.file.excerpt(last.end)),
             Spot::Before | Spot::Within(_) | Spot::After => None,
         };
         Attempt::Failed(Box::new(Fault {
@@ -315,7 +327,8 @@ fn failure_record(
     match job.file.execution {
         _ if !job.preparation.is_empty() => None,
         Execution::Transaction { .. } => {
-            Some(conditions.table.insert(&job.row, Ending::Failed(&message)))
+            let forget = conditions.table.forget_failed(&job.row.filename);
+            Some(forget + &conditions.table.insert(&job.row, Ending::Failed(&message)))
         }
         Execution::Steps(_) => {
             let checksum = job.file.checksum_of_steps(steps_done);
@@ -328,17 +341,48 @@ fn failure_record(
     }
 }
 
-/// Whether another runner wrote the same row, or created the same table or schema, at the same time: a unique index,
-/// ours or that of a catalog, let only one through.
+/// Whether another runner seems to have written the same row, or created the same table or schema, at the same time: a
+/// unique index, ours or that of a catalog, let only one through. The history tells whether it is so.
 #[must_use]
 pub fn is_overtaken(error: &ServerError, table: &HistoryTable) -> bool {
     let catalogs = ["pg_class", "pg_type", "pg_namespace"];
-    match (error.code.as_str(), &error.table) {
-        ("23505", Some(name)) => *name == table.0.name || catalogs.contains(&name.as_str()),
-        ("42P07", _) => error.message.contains(&quote::identifier(&table.0.name)),
+    match (error.code.as_str(), &error.schema, &error.table) {
+        ("23505", Some(schema), Some(name)) if schema == "pg_catalog" => {
+            catalogs.contains(&name.as_str())
+        }
+        ("23505", Some(schema), Some(name)) => *schema == table.0.schema && *name == table.0.name,
+        ("42P07" | "42710" | "42P06", _, _) => {
+            let names = [&table.0.name, &table.0.schema];
+            names
+                .iter()
+                .any(|name| error.message.contains(&quote::identifier(name)))
+        }
         _ => false,
     }
 }
+
+/// Whether an error is about the history table itself: a column of it that takes no null, a check of it.
+fn is_about_history(error: &ServerError, table: &HistoryTable) -> bool {
+    error.table.as_ref() == Some(&table.0.name) && error.schema.as_ref() == Some(&table.0.schema)
+}
+
+/// A statement that fails unless the server reads strings as the lexer did at this byte of the file. A message is read
+/// as a whole before any of it runs, so what a wrong reading would make of the rest is never run.
+fn same_reading(file: &SqlFile, offset: usize) -> String {
+    let expected = if file.standard_conforming_strings_at(offset) {
+        "on"
+    } else {
+        "off"
+    };
+    format!(
+        "SELECT CASE WHEN pg_catalog.current_setting('standard_conforming_strings') OPERATOR(pg_catalog.=) '{expected}' THEN 1 \
+         ELSE CAST(pg_catalog.concat('{READING_CHANGED}', pg_catalog.current_setting('standard_conforming_strings')) \
+         AS pg_catalog.int4) END;\n"
+    )
+}
+
+/// The text by which the failure of `same_reading` knows itself.
+const READING_CHANGED: &str = "standard_conforming_strings is ";
 
 /// What comes before the file in its transaction.
 fn before(job: &Job, modes: &[String], conditions: Conditions) -> String {
@@ -351,6 +395,7 @@ fn before(job: &Job, modes: &[String], conditions: Conditions) -> String {
     for row in &job.contained {
         sql.push_str(&conditions.table.insert(row, Ending::Recorded));
     }
+    sql.push_str(&conditions.table.watch());
     sql
 }
 
@@ -389,10 +434,20 @@ pub(super) fn settings(conditions: Conditions, file: Option<&SqlFile>, filename:
     let _ = writeln!(
         sql,
         "SET LOCAL application_name = {};",
-        literal(format!("onward {filename}").trim_end())
+        literal(application_name(filename).trim_end())
     );
     sql
 }
+
+/// What the server shows of a file that runs, within the length of a name.
+fn application_name(filename: &str) -> String {
+    let mut name = format!("onward {filename}");
+    name.truncate(name.floor_char_boundary(LONGEST_NAME));
+    name
+}
+
+/// The longest name that PostgreSQL keeps whole, in bytes: NAMEDATALEN - 1.
+const LONGEST_NAME: usize = 63;
 
 /// Maps a position of the server, in characters of the message from 1, to the part of the file that it points into.
 fn locate(job: &Job, open: Option<(usize, &Range<usize>)>, position: Option<usize>) -> Spot {
@@ -440,19 +495,34 @@ fn line_start(text: &str, line: usize) -> usize {
 
 /// The error as it is, or in words of our own where the server's would mislead.
 fn explained(spot: &Spot, error: ServerError) -> ServerError {
-    let row_is_gone = error.message.contains(ROW_IS_GONE);
+    let row_is_gone = error.message.contains(ROW_IS_GONE) || error.message.contains(ROWS_TOUCHED);
     let table_is_gone =
         *spot == Spot::After && matches!(error.code.as_str(), "42P01" | "3F000" | "42703");
     if row_is_gone || table_is_gone {
         let what = if row_is_gone {
-            "its own row from the history"
+            "rows of the history"
         } else {
             "the history table"
         };
         let hint = "onward keeps the history itself, so leave that statement out";
         return ServerError {
             hint: Some(hint.to_owned()),
-            ..ServerError::own("55000", format!("the migration removed {what}"))
+            ..ServerError::own("55000", format!("the migration changed or removed {what}"))
+        };
+    }
+    if error.message.contains(READING_CHANGED) {
+        let hint = "set it by a statement of its own, SET standard_conforming_strings, so that it can be seen";
+        let message = "the file changes standard_conforming_strings where that cannot be seen";
+        return ServerError {
+            hint: Some(hint.to_owned()),
+            ..ServerError::own("55000", message.to_owned())
+        };
+    }
+    if *spot == Spot::After && error.code == "42601" {
+        let hint = "the last statement does not end";
+        return ServerError {
+            hint: Some(hint.to_owned()),
+            ..ServerError::own("42601", "syntax error at the end of the file".to_owned())
         };
     }
     if *spot == Spot::After && error.code.starts_with("23") && error.hint.is_none() {

@@ -64,6 +64,12 @@ pub enum Ending<'a> {
     Failed(&'a str),
 }
 
+/// The setting in which `watch` notes what it saw.
+const WATCH: &str = "onward.rows_touched";
+
+/// The text by which the failure of `untouched` knows itself.
+pub const ROWS_TOUCHED: &str = "rows of the history that this migration touched: ";
+
 /// The text by which the failure of `finish` knows itself.
 pub const ROW_IS_GONE: &str = "rows of this migration in the history: ";
 
@@ -157,7 +163,7 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
         sql
     }
 
-    /// Statements that replace the failed rows of a file by a new row.
+    /// A statement that adds a row. A failed attempt is not recorded beside an applied row.
     #[must_use]
     pub fn insert(&self, row: &NewRow, ending: Ending) -> String {
         let table = self.qualified();
@@ -169,11 +175,17 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
             Ending::Failed(message) => (RowStatus::Failed, "NULL", "NULL", Some(message)),
         };
         let filename = quote::literal(&row.filename);
+        let condition = match ending {
+            Ending::Failed(_) => format!(
+                " WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE filename OPERATOR(pg_catalog.=) {filename} \
+                 AND status OPERATOR(pg_catalog.=) 'applied')"
+            ),
+            Ending::Begun | Ending::Running | Ending::Recorded => String::new(),
+        };
         format!(
-            "DELETE FROM {table} WHERE filename OPERATOR(pg_catalog.=) {filename} AND status OPERATOR(pg_catalog.=) 'failed';\n\
-             INSERT INTO {table} (filename, version, description, kind, status, checksum, sql_checksum, started_at, \
-             applied_at, execution_time_ms, applied_by, tool_version, error_message) VALUES ({filename}, {}, {}, '{}', \
-             '{}', {}, {}, {now}, {applied_at}, {time}, session_user, {}, {});\n",
+            "INSERT INTO {table} (filename, version, description, kind, status, checksum, sql_checksum, started_at, \
+             applied_at, execution_time_ms, applied_by, tool_version, error_message) SELECT {filename}, {}, {}, '{}', \
+             '{}', {}, {}, {now}, {applied_at}, {time}, session_user, {}, {}{condition};\n",
             quote::literal(&row.version),
             quote::literal(&row.description),
             row.kind.word(),
@@ -182,6 +194,48 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
             quote::literal(&row.sql_checksum),
             quote::literal(TOOL_VERSION),
             quote::optional(error),
+        )
+    }
+
+    /// A statement that removes the failed rows of a file.
+    #[must_use]
+    pub fn forget_failed(&self, filename: &str) -> String {
+        format!(
+            "DELETE FROM {} WHERE filename OPERATOR(pg_catalog.=) {} AND status OPERATOR(pg_catalog.=) 'failed';\n",
+            self.qualified(),
+            quote::literal(filename)
+        )
+    }
+
+    /// A statement that notes, for the length of the transaction, how many rows were changed or removed so far.
+    #[must_use]
+    pub fn watch(&self) -> String {
+        format!(
+            "SELECT pg_catalog.set_config('{WATCH}', {}, true);\n",
+            self.touched()
+        )
+    }
+
+    /// A statement that fails if rows were changed or removed since `watch`. A file that has reset all settings goes
+    /// unwatched.
+    #[must_use]
+    pub fn untouched(&self) -> String {
+        let touched = self.touched();
+        format!(
+            "SELECT CASE WHEN COALESCE(pg_catalog.current_setting('{WATCH}', true), '') OPERATOR(pg_catalog.=) ANY \
+             (CAST(ARRAY['', {touched}] AS pg_catalog.text[])) THEN 1 ELSE \
+             CAST(pg_catalog.concat('{ROWS_TOUCHED}', {touched}) AS pg_catalog.int4) END;\n"
+        )
+    }
+
+    /// The rows that this session has changed or removed, as text. The counters also hold what was not reported yet of
+    /// earlier transactions: <https://www.postgresql.org/docs/current/monitoring-stats.html>.
+    fn touched(&self) -> String {
+        let name = quote::literal(&self.qualified());
+        let table = format!("CAST(CAST({name} AS pg_catalog.regclass) AS pg_catalog.oid)");
+        format!(
+            "CAST(pg_catalog.pg_stat_get_xact_tuples_updated({table}) OPERATOR(pg_catalog.+) \
+             pg_catalog.pg_stat_get_xact_tuples_deleted({table}) AS pg_catalog.text)"
         )
     }
 
@@ -250,16 +304,16 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
     /// changed or renamed file.
     #[must_use]
     pub fn accept(&self, from: &str, row: &NewRow) -> String {
-        format!(
+        exactly_one(&format!(
             "UPDATE {} SET filename = {}, version = {}, checksum = {}, sql_checksum = {} \
-             WHERE filename OPERATOR(pg_catalog.=) {} AND status OPERATOR(pg_catalog.=) 'applied';\n",
+             WHERE filename OPERATOR(pg_catalog.=) {} AND status OPERATOR(pg_catalog.=) 'applied'",
             self.qualified(),
             quote::literal(&row.filename),
             quote::literal(&row.version),
             quote::literal(&row.checksum),
             quote::literal(&row.sql_checksum),
             quote::literal(from),
-        )
+        ))
     }
 
     /// A statement that removes the rows of a file's attempts that did not end well.

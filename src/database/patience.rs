@@ -5,51 +5,60 @@ use std::time::{Duration, Instant};
 
 use crate::timeout::MaxWait;
 
-/// Growing, jittered pauses until the time is used up.
+/// The time that a run may spend in vain: in pauses, and in tries that somebody else made fail.
 #[derive(Debug)]
 pub struct Patience {
-    begun: Instant,
     limit: Duration,
+    used: Duration,
     tries: u32,
+    try_begun: Instant,
 }
 
 const FIRST_PAUSE_MS: u64 = 50;
 const LONGEST_PAUSE_MS: u64 = 2_000;
 
 impl Patience {
-    /// Patience that ends `limit` from now.
+    /// Patience for a whole run.
     #[must_use]
     pub fn new(limit: MaxWait) -> Patience {
         Patience {
-            begun: Instant::now(),
             limit: limit.duration(),
+            used: Duration::ZERO,
             tries: 0,
+            try_begun: Instant::now(),
         }
     }
 
-    /// How long it has lasted.
-    #[must_use]
-    pub fn waited(&self) -> Duration {
-        self.begun.elapsed()
+    /// Begins a new wait, with short pauses again. What was used stays used.
+    pub fn begin(&mut self) {
+        self.tries = 0;
+        self.try_begun = Instant::now();
     }
 
-    /// Sleeps until the next try is due; false once the time is used up.
+    /// The time used so far.
+    #[must_use]
+    pub fn used(&self) -> Duration {
+        self.used
+    }
+
+    /// After a try in vain, sleeps until the next one is due; false once the time is used up. The pauses grow.
     #[must_use]
     pub fn pause(&mut self) -> bool {
-        let Some(left) = self
-            .limit
-            .checked_sub(self.begun.elapsed())
-            .filter(|left| !left.is_zero())
-        else {
+        self.used += self.try_begun.elapsed();
+        let left = self.limit.saturating_sub(self.used);
+        if left.is_zero() {
             return false;
-        };
+        }
         let longest = FIRST_PAUSE_MS
             .saturating_mul(1 << self.tries.min(16))
             .min(LONGEST_PAUSE_MS);
         self.tries += 1;
         // Runners that were started at once must not come back at once: between half the pause and the whole of it.
         let jitter = RandomState::new().hash_one(self.tries) % (longest / 2 + 1);
-        std::thread::sleep(Duration::from_millis(longest / 2 + jitter).min(left));
+        let pause = Duration::from_millis(longest / 2 + jitter).min(left);
+        std::thread::sleep(pause);
+        self.used += pause;
+        self.try_begun = Instant::now();
         true
     }
 }
@@ -66,6 +75,14 @@ mod tests {
             pauses += 1;
         }
         assert!((1..=6).contains(&pauses), "{pauses}");
-        assert!(patience.waited() >= Duration::from_millis(120));
+        assert!(patience.used() >= Duration::from_millis(120));
+    }
+
+    #[test]
+    fn what_was_used_stays_used() {
+        let mut patience = Patience::new(MaxWait::milliseconds(60));
+        while patience.pause() {}
+        patience.begin();
+        assert!(!patience.pause());
     }
 }

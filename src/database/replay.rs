@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::apply::{Conditions, Job, Spot, begin, byte_of, settings};
-use super::history::ROW_IS_GONE;
+use super::history::{ROW_IS_GONE, ROWS_TOUCHED};
 use super::run_lock::Locked;
 use crate::error::ServerError;
 use crate::migration::execution::Execution;
@@ -42,7 +42,9 @@ impl Locked {
             .iter()
             .any(|class| error.code.starts_with(class));
         match suspects.as_slice() {
-            _ if error.message.contains(ROW_IS_GONE) => Spot::After,
+            _ if error.message.contains(ROW_IS_GONE) || error.message.contains(ROWS_TOUCHED) => {
+                Spot::After
+            }
             [only] if !deferrable(error) => place_inside(job, only, error),
             _ if time > LONGEST || traces || passing => Spot::Within(part.clone()),
             _ => {
@@ -118,7 +120,7 @@ fn inline_line(context: &str) -> Option<usize> {
 /// Where a line of the body of a DO statement begins, at its first word. PL/pgSQL counts from the line of the opening
 /// quote.
 fn body_line(text: &str, line: usize) -> Option<usize> {
-    let body = text.find("$").map(|open| open + 1)?;
+    let body = text.find('$').map(|open| open + 1)?;
     let body = body + text[body..].find('$')? + 1;
     let skipped: usize = text[body..]
         .split_inclusive('\n')

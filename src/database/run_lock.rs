@@ -34,6 +34,7 @@ impl RunLock {
         patience: &mut Patience,
         waiting: &mut dyn FnMut(&Holder),
     ) -> Result<RunLock> {
+        patience.begin();
         loop {
             match try_lock(&mut session, facts) {
                 Ok(None) => return Ok(RunLock { session }),
@@ -42,8 +43,9 @@ impl RunLock {
                     if !patience.pause() {
                         return Err(Error::GaveUp {
                             waiting_for: "the run lock".to_owned(),
-                            waited: Spoken(patience.waited()).to_string(),
+                            waited: Spoken(patience.used()).to_string(),
                             holder: holder.0,
+                            applied: Vec::new(),
                         });
                     }
                 }
@@ -82,6 +84,7 @@ impl RunLock {
     /// # Errors
     /// No second connection was to be had before the patience was used up.
     pub fn open_second(self, target: &ConnInfo, patience: &mut Patience) -> Result<Locked> {
+        patience.begin();
         loop {
             match Session::connect(target) {
                 Ok(work) => return Ok(Locked { lock: self, work }),
@@ -129,8 +132,8 @@ fn try_lock(session: &mut Session, facts: &Facts) -> std::result::Result<Option<
     }
     let holder = session.ask(&format!(
         "ROLLBACK; SELECT pg_catalog.concat('pid ', a.pid, ', user ', a.usename, ', application ', \
-         pg_catalog.quote_literal(a.application_name), ', for ', pg_catalog.date_trunc('second', \
-         pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) a.xact_start)) FROM {} \
+         pg_catalog.quote_literal(a.application_name), ', since ', pg_catalog.to_char(pg_catalog.timezone('UTC', \
+         a.xact_start), 'YYYY-MM-DD HH24:MI:SS\"Z\"')) FROM {} \
          JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) l.pid",
         lock_rows()
     ))?;

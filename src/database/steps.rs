@@ -26,7 +26,10 @@ impl Locked {
     ) -> Result<(), Stop> {
         let mut done = job.begun.steps_done().min(steps.len());
         let claim = match job.begun {
-            Begun::Not => conditions.table.insert(&job.row, Ending::Running),
+            Begun::Not => {
+                let forget = conditions.table.forget_failed(&job.row.filename);
+                forget + &conditions.table.insert(&job.row, Ending::Running)
+            }
             Begun::Failed { .. } | Begun::Died { .. } => conditions.table.resume(&job.row.filename),
         };
         let stop = |spot: Spot, steps_done: usize| {
@@ -169,10 +172,7 @@ impl Locked {
         if in_doubt && index.name.is_some() && !self.indexes(index, "i.indisvalid")?.is_empty() {
             return Ok(());
         }
-        let outcome = self.work.run(text);
-        if outcome.is_err() {
-            return outcome;
-        }
+        self.work.run(text)?;
         match self.indexes(index, "NOT i.indisvalid")?.first() {
             None => Ok(()),
             Some(name) => Err(Trouble::Server(Box::new(ServerError::own(

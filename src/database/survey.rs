@@ -11,7 +11,7 @@ use super::tools;
 use crate::error::{Error, Result, Trouble};
 use crate::plan::{Finding, History, NoHistory, Observed, PresentHistory, Standing};
 use crate::sql::name::{QualifiedName, TableName};
-use crate::sql::quote::{literal, text_array};
+use crate::sql::quote::{identifier, literal, text_array};
 
 /// Facts about the server and the session.
 #[derive(Debug, Clone)]
@@ -23,8 +23,8 @@ pub struct Facts {
     pub current_user: String,
     /// Why the database takes no writes, if so.
     pub read_only: Option<&'static str>,
-    /// The schemas of the `search_path` that exist, for messages.
-    pub search_path: String,
+    /// The schemas of the `search_path` that exist.
+    pub search_path: Vec<String>,
     /// Where a new table would go.
     pub first_schema: Option<String>,
     pub standard_conforming_strings: bool,
@@ -55,7 +55,12 @@ pub fn survey(
     name: &TableName,
     schemas: &BTreeSet<String>,
 ) -> Result<Survey> {
-    let look = format!("{};\n{}", facts_sql(), candidates_sql(name));
+    let look = format!(
+        "{};\n{};\n{}",
+        facts_sql(),
+        candidates_sql(name),
+        schema_sql(name)
+    );
     let mut answers = session
         .ask(&look)
         .map_err(failed("cannot look at the database"))?
@@ -75,6 +80,7 @@ pub fn survey(
         .iter()
         .map(candidate)
         .collect();
+    let schema_exists = name.schema.is_none() || !answers.next().unwrap_or_default().is_empty();
     let read_only = facts.read_only.map(str::to_owned);
     let (table, history) = match choose(&candidates, name, &facts) {
         Choice::Unusable(finding) => (None, History::Unusable(finding)),
@@ -96,10 +102,10 @@ pub fn survey(
             })
         })
     });
-    let missing_schema = if name.schema.is_some() {
-        MissingSchema::Create
-    } else {
+    let missing_schema = if schema_exists {
         MissingSchema::Leave
+    } else {
+        MissingSchema::Create
     };
     let observed = Observed {
         read_only,
@@ -125,10 +131,19 @@ fn facts_sql() -> String {
     format!(
         "SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.current_setting('server_version'), \
          pg_catalog.current_database(), current_user, pg_catalog.current_setting('transaction_read_only'), \
-         pg_catalog.pg_is_in_recovery(), pg_catalog.array_to_string(pg_catalog.current_schemas(false), ', '), \
-         pg_catalog.current_schema(), pg_catalog.current_setting('standard_conforming_strings'), \
+         pg_catalog.pg_is_in_recovery(), pg_catalog.array_to_string(pg_catalog.current_schemas(false), E'\\n'), \
+         (SELECT s.name FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s(name, place) \
+         WHERE NOT pg_catalog.starts_with(CAST(s.name AS pg_catalog.text), 'pg_') ORDER BY s.place LIMIT 1), pg_catalog.current_setting('standard_conforming_strings'), \
          pg_catalog.strpos(pg_catalog.version(), 'linux'), {}",
         run_lock::held_sql()
+    )
+}
+
+/// One row if the schema exists that `--table` names.
+fn schema_sql(name: &TableName) -> String {
+    format!(
+        "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) {}",
+        literal(name.schema.as_deref().unwrap_or_default())
     )
 }
 
@@ -147,7 +162,7 @@ fn facts(row: &SimpleQueryRow) -> Facts {
             ),
             _ => None,
         },
-        search_path: text(6).to_owned(),
+        search_path: text(6).lines().map(str::to_owned).collect(),
         first_schema: row.try_get(7).ok().flatten().map(str::to_owned),
         standard_conforming_strings: text(8) == "on",
         checks_connection: version_num >= 140_000 && text(9) != "0",
@@ -166,7 +181,8 @@ struct Candidate {
     write_problems: String,
     /// Name and type of each column, types of other schemas than `pg_catalog` as `?`.
     columns: Vec<(String, String)>,
-    readable: bool,
+    /// The role may look into the schema; it may read the table.
+    usable: (bool, bool),
 }
 
 /// The tables of that name, those on the `search_path` first and in its order, each with what speaks against it.
@@ -174,38 +190,67 @@ struct Candidate {
 /// A table that somebody else planted would run his code with our rights: in a trigger, a rule, a default, a check or
 /// an index. Superusers are members of every role, so membership does not speak for a table's owner there.
 fn candidates_sql(name: &TableName) -> String {
-    let depends = "JOIN pg_catalog.pg_depend p ON p.refclassid OPERATOR(pg_catalog.=) \
-        CAST(CAST('pg_catalog.pg_proc' AS pg_catalog.regclass) AS pg_catalog.oid) AND p.objid OPERATOR(pg_catalog.=)";
     let within = name.schema.as_ref().map_or_else(String::new, |schema| {
         format!(" AND n.nspname OPERATOR(pg_catalog.=) {}", literal(schema))
     });
     format!(
         "SELECT n.nspname, c.relname, pg_catalog.array_position(pg_catalog.current_schemas(false), n.nspname),
-  pg_catalog.concat_ws(', ',
-    CASE WHEN c.relkind OPERATOR(pg_catalog.<>) 'r' THEN 'is not an ordinary table' END,
-    CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite r WHERE r.ev_class OPERATOR(pg_catalog.=) c.oid) THEN 'has rules' END,
-    CASE WHEN c.relrowsecurity THEN 'has row security' END,
-    CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_inherits i WHERE i.inhparent OPERATOR(pg_catalog.=) c.oid) THEN 'has child tables' END),
-  pg_catalog.concat_ws(', ',
-    CASE WHEN NOT (o.rolname OPERATOR(pg_catalog.=) current_user OR o.rolsuper OR o.oid OPERATOR(pg_catalog.=) d.datdba
-      OR (NOT me.rolsuper AND pg_catalog.pg_has_role(me.oid, o.oid, 'MEMBER'))) THEN pg_catalog.concat('is owned by ', pg_catalog.quote_ident(o.rolname)) END,
-    CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t WHERE t.tgrelid OPERATOR(pg_catalog.=) c.oid AND NOT t.tgisinternal) THEN 'has triggers' END,
-    CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_attrdef a {depends} a.oid WHERE a.adrelid OPERATOR(pg_catalog.=) c.oid) THEN 'has a default that calls a user function' END,
-    CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k {depends} k.oid WHERE k.conrelid OPERATOR(pg_catalog.=) c.oid) THEN 'has a constraint that calls a user function' END,
-    CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_index i {depends} i.indexrelid WHERE i.indrelid OPERATOR(pg_catalog.=) c.oid) THEN 'has an index that calls a user function' END),
+  pg_catalog.concat_ws(', ', {READ_PROBLEMS}),
+  pg_catalog.concat_ws(', ', {WRITE_PROBLEMS}, {}, {}, {}),
   (SELECT pg_catalog.string_agg(pg_catalog.concat(a.attname, ' ', CASE WHEN t.typnamespace OPERATOR(pg_catalog.=)
       CAST(CAST('pg_catalog' AS pg_catalog.regnamespace) AS pg_catalog.oid) THEN CAST(t.typname AS pg_catalog.text) ELSE '?' END), E'\\n' ORDER BY a.attnum)
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
     WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped),
-  pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+  pg_catalog.has_schema_privilege(n.oid, 'USAGE'), pg_catalog.has_table_privilege(c.oid, 'SELECT')
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) c.relowner
 CROSS JOIN pg_catalog.pg_roles me CROSS JOIN pg_catalog.pg_database d
-WHERE c.relname OPERATOR(pg_catalog.=) {} AND c.relkind OPERATOR(pg_catalog.=) ANY (CAST(ARRAY['r', 'v', 'm', 'f', 'p'] AS pg_catalog.\"char\"[]))
+WHERE c.relname OPERATOR(pg_catalog.=) {} AND c.relkind OPERATOR(pg_catalog.=) ANY (CAST(ARRAY['r', 'v', 'm', 'f', 'p', 'S', 'i', 'I', 'c'] AS pg_catalog.\"char\"[]))
   AND NOT pg_catalog.starts_with(CAST(n.nspname AS pg_catalog.text), 'pg_'){within}
   AND me.rolname OPERATOR(pg_catalog.=) current_user AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
 ORDER BY 3, 1",
+        calls_user_code("pg_attrdef", "adrelid", "default"),
+        calls_user_code("pg_constraint", "conrelid", "constraint"),
+        calls_user_code("pg_index", "indrelid", "index"),
         literal(&name.name)
+    )
+}
+
+const READ_PROBLEMS: &str = "
+    CASE WHEN c.relkind OPERATOR(pg_catalog.<>) 'r' THEN 'is not an ordinary table' END,
+    CASE WHEN c.relpersistence OPERATOR(pg_catalog.<>) 'p' THEN 'is not permanent: a crash of the server would empty it' END,
+    CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite r WHERE r.ev_class OPERATOR(pg_catalog.=) c.oid) THEN 'has rules' END,
+    CASE WHEN c.relrowsecurity THEN 'has row security' END,
+    CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_inherits i WHERE i.inhparent OPERATOR(pg_catalog.=) c.oid) THEN 'has child tables' END";
+
+const WRITE_PROBLEMS: &str = "
+    CASE WHEN NOT (o.rolname OPERATOR(pg_catalog.=) current_user OR o.rolsuper OR o.oid OPERATOR(pg_catalog.=) d.datdba
+      OR (NOT me.rolsuper AND pg_catalog.pg_has_role(me.oid, o.oid, 'MEMBER'))) THEN pg_catalog.concat('is owned by ', pg_catalog.quote_ident(o.rolname)) END,
+    CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t WHERE t.tgrelid OPERATOR(pg_catalog.=) c.oid AND NOT t.tgisinternal) THEN 'has triggers' END,
+    CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
+      WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped AND t.typnamespace
+      OPERATOR(pg_catalog.<>) CAST(CAST('pg_catalog' AS pg_catalog.regnamespace) AS pg_catalog.oid)) THEN 'has a column of a user type' END,
+    CASE WHEN NOT EXISTS (SELECT 1 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) i.indrelid
+      AND a.attname OPERATOR(pg_catalog.=) 'filename' WHERE i.indrelid OPERATOR(pg_catalog.=) c.oid AND i.indisunique AND i.indisvalid
+      AND i.indnatts OPERATOR(pg_catalog.=) 1 AND i.indkey[0] OPERATOR(pg_catalog.=) a.attnum) THEN 'has no unique index on filename' END,
+    CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'r' AND NOT (pg_catalog.has_table_privilege(c.oid, 'INSERT')
+      AND pg_catalog.has_table_privilege(c.oid, 'UPDATE') AND pg_catalog.has_table_privilege(c.oid, 'DELETE'))
+      THEN pg_catalog.concat('does not let ', pg_catalog.quote_ident(current_user), ' INSERT, UPDATE and DELETE') END";
+
+/// Whether something of the table (its defaults, say, in the catalog of those) uses a function, an operator or a type
+/// that is not PostgreSQL's own: only those have entries in `pg_depend`.
+fn calls_user_code(catalog: &str, of_table: &str, what: &str) -> String {
+    let (oid, article) = match catalog {
+        "pg_index" => ("indexrelid", "an"),
+        _ => ("oid", "a"),
+    };
+    format!(
+        "CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.{catalog} x JOIN pg_catalog.pg_depend p ON p.objid OPERATOR(pg_catalog.=) x.{oid}
+      JOIN pg_catalog.pg_class k ON k.oid OPERATOR(pg_catalog.=) p.refclassid WHERE x.{of_table} OPERATOR(pg_catalog.=) c.oid
+      AND p.classid OPERATOR(pg_catalog.=) CAST(CAST('pg_catalog.{}' AS pg_catalog.regclass) AS pg_catalog.oid)
+      AND CAST(k.relname AS pg_catalog.text) OPERATOR(pg_catalog.=) ANY (CAST(ARRAY['pg_proc', 'pg_operator', 'pg_type', 'pg_opclass', 'pg_opfamily'] AS pg_catalog.text[])))
+      THEN 'has {article} {what} that calls user code' END",
+        if catalog == "pg_index" { "pg_class" } else { catalog },
     )
 }
 
@@ -222,7 +267,7 @@ fn candidate(row: &SimpleQueryRow) -> Candidate {
         read_problems: text(3).to_owned(),
         write_problems: text(4).to_owned(),
         columns: text(5).lines().map(column).collect(),
-        readable: text(6) == "t",
+        usable: (text(6) == "t", text(7) == "t"),
     }
 }
 
@@ -230,6 +275,15 @@ impl Candidate {
     fn is_ours(&self) -> bool {
         let has = |name: &str, kind: &str| self.columns.iter().any(|(n, k)| n == name && k == kind);
         history::COLUMNS.iter().all(|(name, kind)| has(name, kind))
+    }
+
+    /// Its columns, for a message.
+    fn description(&self) -> String {
+        let columns = self
+            .columns
+            .iter()
+            .map(|(name, kind)| format!("{name} {kind}"));
+        columns.collect::<Vec<_>>().join(", ")
     }
 
     fn table(&self) -> HistoryTable {
@@ -255,7 +309,7 @@ fn choose(candidates: &[Candidate], name: &TableName, facts: &Facts) -> Choice {
     let in_place = |candidate: &&Candidate| name.schema.is_some() || candidate.on_path;
     let chosen = candidates.iter().filter(in_place).find(ours);
     if let Some(elsewhere) = candidates.iter().find(ours).filter(|_| chosen.is_none()) {
-        let searched = facts.search_path.clone();
+        let searched = facts.search_path.join(", ");
         return Choice::Unusable(Finding::Elsewhere {
             table: elsewhere.table().to_string(),
             searched,
@@ -275,11 +329,11 @@ fn choose(candidates: &[Candidate], name: &TableName, facts: &Facts) -> Choice {
             problems,
         });
     }
-    if !candidate.readable {
-        let role = facts.current_user.clone();
+    if candidate.usable != (true, true) {
         return Choice::Unusable(Finding::NotReadable {
             table: table.qualified(),
-            role,
+            schema: (!candidate.usable.0).then(|| identifier(&table.0.schema)),
+            role: identifier(&facts.current_user),
         });
     }
     let distrust = Some(candidate.write_problems.clone()).filter(|problems| !problems.is_empty());
@@ -294,14 +348,14 @@ fn not_ours(stranger: &Candidate) -> Finding {
         .map(|(name, _)| name.as_str())
         .collect();
     match tools::recognise(&stranger.schema, &stranger.name, &columns) {
-        Some(tool) => Finding::Foreign {
+        Some(tool) if tool != tools::ONWARD => Finding::Foreign {
             tool: tool.to_owned(),
             table,
             standing: Standing::InTheWay,
         },
-        None => Finding::NotOurs {
+        _ => Finding::NotOurs {
             table,
-            columns: columns.join(", "),
+            columns: stranger.description(),
         },
     }
 }
@@ -401,7 +455,7 @@ fn objects_sql(schemas: &BTreeSet<String>) -> String {
 
 /// The tables that have the name of another tool's, where that tool would keep them.
 fn foreign_sql(facts: &Facts, schemas: &BTreeSet<String>) -> String {
-    let mut places: Vec<&str> = facts.search_path.split(", ").collect();
+    let mut places: Vec<&str> = facts.search_path.iter().map(String::as_str).collect();
     places.extend(tools::schemas());
     places.extend(schemas.iter().map(String::as_str));
     format!(

@@ -51,10 +51,13 @@ const fn within(
     }
 }
 
+/// The name by which a history of onward itself is recognised.
+pub const ONWARD: &str = "onward";
+
 /// The first that fits names the tool.
 const TOOLS: &[Tool] = &[
     tool(
-        "onward",
+        ONWARD,
         "schema_migrations",
         &["filename", "sql_checksum", "statements_done"],
     ),

@@ -87,10 +87,11 @@ impl Script<'_> {
                 });
             }
         }
+        self.refuse_reading_only()?;
         if alone.is_some() || own_transactions || self.asks_for_steps {
             Ok(self.steps(&groups))
         } else {
-            Ok(self.transaction(wrapper))
+            Ok(self.transaction(wrapper.as_ref()))
         }
     }
 
@@ -155,6 +156,26 @@ impl Script<'_> {
         Ok(())
     }
 
+    /// A file that may not write cannot be recorded by its own transaction.
+    fn refuse_reading_only(&self) -> Result<(), Misfit> {
+        let reads_only = |statement: &&Statement| match &statement.kind {
+            Kind::Begin { modes } | Kind::SetTransaction { modes } => modes
+                .of(self.text)
+                .to_ascii_lowercase()
+                .split(|c: char| !c.is_alphabetic())
+                .any(|word| word == "only"),
+            _ => false,
+        };
+        match self.statements.iter().find(reads_only) {
+            None => Ok(()),
+            Some(statement) => Err(Misfit {
+                offset: statement.start,
+                message: "a transaction that is READ ONLY could not be recorded".to_owned(),
+                hint: "leave READ ONLY out",
+            }),
+        }
+    }
+
     /// Whether a group is all there is, but for SET before it and comments after it.
     fn is_wrapper(&self, group: &Range<usize>) -> bool {
         let others = |statements: &[Statement]| {
@@ -170,10 +191,10 @@ impl Script<'_> {
         others(&self.statements[..group.start]) && psql(&self.statements[group.end..])
     }
 
-    fn transaction(&self, wrapper: Option<Range<usize>>) -> (Execution, Vec<Omission>) {
+    fn transaction(&self, wrapper: Option<&Range<usize>>) -> (Execution, Vec<Omission>) {
         let mut replaced = Vec::new();
         let mut modes = Vec::new();
-        let body = match &wrapper {
+        let body = match wrapper {
             Some(group) => {
                 replaced.extend([group.start, group.end - 1]);
                 modes.extend(self.begin_modes(group.start));
@@ -236,7 +257,7 @@ impl Script<'_> {
                 Kind::SetTransaction { modes }
                     if !starts_with_word(modes.of(self.text), "SNAPSHOT") =>
                 {
-                    found.push(index)
+                    found.push(index);
                 }
                 _ => break,
             }

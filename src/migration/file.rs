@@ -11,7 +11,7 @@ use crate::error::{Excerpt, FileFault};
 use crate::sql::name::QualifiedName;
 use crate::sql::splitter::{self, Statement};
 use crate::sql::statement::{Kind, setting};
-use crate::sql::target::targets;
+use crate::sql::target::{copies_to_client, targets};
 
 /// A message to the server ends at a statement's end once it holds this many bytes ...
 const MESSAGE_BYTES: usize = 1_000_000;
@@ -96,6 +96,14 @@ impl SqlFile {
                         "remove the statement, and save the file as UTF-8",
                     ));
                 }
+                Kind::Plain if copies_to_client(&text, statement) => {
+                    let message = "COPY ... TO STDOUT has nowhere to write to".to_owned();
+                    return Err(fault(
+                        offset,
+                        message,
+                        "remove the statement; psql or pg_dump can export data",
+                    ));
+                }
                 Kind::Psql { .. } | Kind::PsqlInStatement { .. } => {
                     let skipped = psql::skip(&text, statement)
                         .map_err(|(message, hint)| fault(offset, message, hint))?;
@@ -132,6 +140,21 @@ impl SqlFile {
             execution,
             omitted,
         })
+    }
+
+    /// How the lexer read strings at a byte of the text: by the standard, unless a statement before set it otherwise.
+    #[must_use]
+    pub fn standard_conforming_strings_at(&self, offset: usize) -> bool {
+        let before = self
+            .statements
+            .iter()
+            .rev()
+            .skip_while(|statement| statement.start >= offset);
+        let rule = before.filter_map(|statement| match statement.kind {
+            Kind::StandardConformingStrings(rule) => Some(rule),
+            _ => None,
+        });
+        rule.take(1).next().unwrap_or(true)
     }
 
     /// The line of a byte of the text, from 1.
@@ -179,7 +202,7 @@ impl SqlFile {
         {
             // The statement was split before, so it can be split again.
             let _ = splitter::split(&self.text[statement.start..statement.after], &mut |token| {
-                tokens.add(token)
+                tokens.add(token);
             });
         }
         tokens.finish()
@@ -413,7 +436,7 @@ mod tests {
             modes("BEGIN READ WRITE; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; COMMIT"),
             ["READ WRITE", "ISOLATION LEVEL SERIALIZABLE"]
         );
-        assert!(modes("SELECT 1; SET TRANSACTION READ ONLY;").is_empty());
+        assert!(modes("SELECT 1; SET TRANSACTION READ WRITE;").is_empty());
         assert!(modes("SET TRANSACTION SNAPSHOT 'x';").is_empty());
     }
 

@@ -18,6 +18,13 @@ pub(super) fn skip<'t>(
         return Err((format!("{command} of psql inside a statement"), SQL_ONLY));
     }
     let argument = parts.next().unwrap_or_default();
+    // psql would go on behind it: with another command, or with SQL.
+    if words[1..].contains('\\') {
+        return Err((
+            format!("{command} with a backslash behind it"),
+            "give each command of psql a line of its own",
+        ));
+    }
     let harmless = match command {
         "\\restrict" | "\\unrestrict" | "\\echo" | "\\qecho" | "\\warn" | "\\timing" | "\\pset"
         | "\\x" | "\\a" | "\\t" => true,

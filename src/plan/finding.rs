@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Nonempty, Strictness};
-use crate::error::{Count, Escaped, Names};
+use crate::error::{Count, Escaped, Names, Shell};
 
 /// One thing that the user must know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,12 @@ pub enum Finding {
     /// The history stands in a schema that is not on the `search_path`.
     Elsewhere { table: String, searched: String },
     /// The history table may not be read by this role.
-    NotReadable { table: String, role: String },
+    NotReadable {
+        table: String,
+        /// The quoted schema, if that is closed too.
+        schema: Option<String>,
+        role: String,
+    },
     /// Somebody else could run code with our rights through this table.
     Distrusted { table: String, problems: String },
     /// The history holds a word or a value that this version does not know.
@@ -189,10 +194,24 @@ impl Finding {
             Finding::Foreign { standing: Standing::InTheWay, .. } => "leave that table alone, and record what the tool has applied \
                  already in a table of another name: onward baseline --table NAME --through VERSION"
                 .to_owned(),
-            Finding::NotOurs { .. } => "name another table: onward --table SCHEMA.NAME".to_owned(),
-            Finding::Elsewhere { table, .. } => format!("use it: onward --table {}", Shell(table)),
-            Finding::NotReadable { table, role } => format!("as its owner: GRANT SELECT ON {table} TO {role}"),
-            Finding::Distrusted { .. } => "have the table's owner mend each point; or name another table: onward --table SCHEMA.NAME".to_owned(),
+            Finding::NotOurs { .. } => "use a table of another name, with --table [SCHEMA.]NAME or ONWARD_TABLE".to_owned(),
+            Finding::Elsewhere { table, .. } => format!(
+                "name it, with --table {} or ONWARD_TABLE; or begin a history elsewhere, with --table SCHEMA.NAME",
+                Shell(table)
+            ),
+            Finding::NotReadable { table, schema, role } => {
+                let open = schema.as_ref().map(|schema| format!("GRANT USAGE ON SCHEMA {schema} TO {role}; "));
+                format!("as its owner: {}GRANT SELECT ON {table} TO {role};", open.unwrap_or_default())
+            }
+            Finding::Distrusted { problems, .. } if problems.starts_with("is owned by") => {
+                "connect as that role, or give the table to yours: ALTER TABLE ... OWNER TO ...".to_owned()
+            }
+            Finding::Distrusted { table, problems } if problems.starts_with("does not let") => {
+                format!("as its owner: GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO that role")
+            }
+            Finding::Distrusted { .. } => "have the table's owner mend each point; or use a table of another name, with --table \
+                 or ONWARD_TABLE"
+                .to_owned(),
             Finding::Unreadable { .. } => "it was written by another version of onward: use that one, or a newer one".to_owned(),
             Finding::StepsChanged { filename, .. } => format!(
                 "restore its beginning; or have the whole file run again: onward repair {}",
@@ -328,7 +347,7 @@ impl fmt::Display for Finding {
                     Escaped(searched)
                 )
             }
-            Finding::NotReadable { table, role } => {
+            Finding::NotReadable { table, role, .. } => {
                 write!(
                     f,
                     "the role {} may not read the history {}",
@@ -364,22 +383,7 @@ impl fmt::Display for Finding {
                 Escaped(table)
             ),
             Finding::NoHistory => f.write_str("this database has no history yet"),
-            Finding::ReadOnly { reason } => write!(f, "something is pending, and {reason}"),
-        }
-    }
-}
-
-/// A word as a shell needs it: quoted if it holds anything out of the ordinary.
-struct Shell<'a>(&'a str);
-
-impl fmt::Display for Shell<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plain =
-            |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | '+' | '@');
-        if !self.0.is_empty() && self.0.chars().all(plain) {
-            f.write_str(self.0)
-        } else {
-            write!(f, "'{}'", Escaped(&self.0.replace('\'', r"'\''")))
+            Finding::ReadOnly { reason } => write!(f, "nothing can be written: {reason}"),
         }
     }
 }

@@ -5,6 +5,7 @@
 pub mod human;
 pub mod json;
 
+use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ use crate::timeout::Spoken;
 pub struct Report {
     verbosity: Verbosity,
     paint: Paint,
+    /// The flags that a command must repeat to mean the same files and the same history.
+    flags: String,
 }
 
 /// Whether labels on stderr are coloured.
@@ -46,7 +49,29 @@ impl Report {
         Report {
             verbosity: voice.verbosity,
             paint: if coloured { Paint::Ansi } else { Paint::Plain },
+            flags: String::new(),
         }
+    }
+
+    /// The same report; the commands that it names repeat these flags.
+    #[must_use]
+    pub fn with_flags(self, flags: String) -> Report {
+        Report { flags, ..self }
+    }
+
+    /// A cure whose commands can be pasted.
+    fn pasteable(&self, cure: &str) -> String {
+        if self.flags.is_empty() {
+            return cure.to_owned();
+        }
+        ["repair", "baseline", "up", "status"]
+            .iter()
+            .fold(cure.to_owned(), |cure, command| {
+                cure.replace(
+                    &format!("onward {command}"),
+                    &format!("onward {command}{}", self.flags),
+                )
+            })
     }
 
     /// The findings of a plan; in a quiet run the refusals only.
@@ -62,22 +87,19 @@ impl Report {
                 Severity::Warning => self.label("warning", YELLOW),
                 Severity::Refusal => self.label("refused", RED),
             };
-            err(&format!("{label} {finding}"));
+            err_after(&label, &finding.to_string());
             // One cure for many is said once, after the last of them.
             let cure = finding.cure();
             if findings.peek().is_none_or(|next| next.cure() != cure) {
-                err(&format!("  {cure}"));
+                err(&format!("  {}", self.pasteable(&cure)));
             }
         }
     }
 
     /// One finding that ends the run.
     pub fn refusal(&self, finding: &Finding) {
-        err(&format!(
-            "{} {finding}\n  {}",
-            self.label("refused", RED),
-            finding.cure()
-        ));
+        err_after(&self.label("refused", RED), &finding.to_string());
+        err(&format!("  {}", self.pasteable(&finding.cure())));
     }
 
     /// What `up` would do.
@@ -140,7 +162,7 @@ impl Report {
 
     /// A result on stdout that was asked for, line end included.
     pub fn document(&self, text: &str) {
-        write_all(&mut io::stdout().lock(), text);
+        write_all(&mut io::stdout().lock(), &Tame(text).to_string());
     }
 
     /// A file is about to run.
@@ -173,7 +195,7 @@ impl Report {
     /// Something of a file was left out, or is otherwise worth a line.
     pub fn notice(&self, text: &str) {
         if self.verbosity > Verbosity::Quiet {
-            err(&format!("{} {}", self.label("notice", CYAN), Escaped(text)));
+            err_after(&self.label("notice", CYAN), text);
         }
     }
 
@@ -272,9 +294,12 @@ impl Report {
             | Error::Database { .. }
             | Error::Refused { .. }
             | Error::GaveUp { .. }
-            | Error::OutcomeUnknown { .. } => err(&format!("{} {error}", self.label("error", RED))),
+            | Error::KeepsBreaking { .. }
+            | Error::OutcomeUnknown { .. } => {
+                err_after(&self.label("error", RED), &error.to_string());
+            }
         }
-        err(&format!("  {}", error.hint()));
+        err(&format!("  {}", self.pasteable(&error.hint())));
     }
 
     fn label(&self, word: &str, code: &str) -> String {
@@ -286,11 +311,36 @@ impl Report {
 }
 
 fn out(line: &str) {
-    write_all(&mut io::stdout().lock(), &format!("{line}\n"));
+    write_all(&mut io::stdout().lock(), &format!("{}\n", Tame(line)));
 }
 
 fn err(line: &str) {
-    write_all(&mut io::stderr().lock(), &format!("{line}\n"));
+    write_all(&mut io::stderr().lock(), &format!("{}\n", Tame(line)));
+}
+
+/// A line behind a label of our own.
+fn err_after(label: &str, line: &str) {
+    write_all(
+        &mut io::stderr().lock(),
+        &format!("{label} {}\n", Tame(line)),
+    );
+}
+
+/// A text that may hold what a server or a file said: control characters are written as escapes, so that nothing of it
+/// reaches the terminal as a command. Line ends and tabs stay.
+struct Tame<'a>(&'a str);
+
+impl fmt::Display for Tame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            if c.is_control() && !matches!(c, '\n' | '\t') {
+                write!(f, "{}", c.escape_default())?;
+            } else {
+                f.write_char(c)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn write_all(stream: &mut impl io::Write, text: &str) {

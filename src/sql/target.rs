@@ -54,6 +54,22 @@ pub fn targets(text: &str, statement: &Statement, table: &QualifiedName) -> bool
     schema_fits && name_fits && !several
 }
 
+/// Whether a statement is a `COPY … TO STDOUT`, which sends data to the client.
+#[must_use]
+pub fn copies_to_client(text: &str, statement: &Statement) -> bool {
+    let mut words = statement.words(text);
+    if !words.next().is_some_and(|word| word.is("copy")) {
+        return false;
+    }
+    let mut words = words
+        .filter(|word| word.depth == 0)
+        .skip_while(|word| !word.is("to"));
+    words.next().is_some()
+        && words
+            .next()
+            .is_some_and(|word| word.is_any(&["stdout", "stdin"]))
+}
+
 /// The versions that the statements for a tracking table record: the first text of each row of an INSERT, or the first
 /// column of COPY data.
 #[must_use]
