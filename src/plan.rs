@@ -397,7 +397,7 @@ fn legacy_findings(schema: &SchemaFile, table: Option<&QualifiedName>) -> Vec<Fi
         .iter()
         .filter(|statement| !left_out(statement))
     {
-        let place = || format!("{}:{}", file.path, file.line_of(statement.start));
+        let place = || format!("{}:{}", file.path, file.line_of(statement.start()));
         if matches!(statement.kind, Kind::Do) {
             findings.push(Finding::DoBlock { place: place() });
         } else if !file.header.idempotent
@@ -431,7 +431,7 @@ fn resume_finding(due: &Due) -> Option<Finding> {
             let offset = file
                 .statements
                 .get(step.statements.start)
-                .map_or(0, |statement| statement.start);
+                .map_or(0, |statement| statement.start());
             let line = file.line_of(offset);
             Some(Finding::InDoubt {
                 filename: filename(),

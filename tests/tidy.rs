@@ -74,7 +74,7 @@ const PLACES: &[(&str, &[&str], &str)] = &[
     ("unimplemented!", &[], "what is not built is not there"),
 ];
 
-const DEPENDENCIES: &[&str] = &["lexopt", "postgres", "serde_json", "sha2"];
+const DEPENDENCIES: &[&str] = &["lexopt", "postgres", "serde_json", "sha2", "tokio"];
 
 /// The source files with their lines, tests left out.
 fn sources() -> Vec<(String, Vec<String>)> {

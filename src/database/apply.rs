@@ -16,6 +16,8 @@ use crate::migration::execution::Execution;
 use crate::migration::file::{Omission, Piece};
 use crate::plan::Begun;
 use crate::sql::quote::{self, literal};
+use crate::sql::splitter::{self, Statement};
+use crate::sql::statement::Kind;
 use crate::timeout::LockTimeout;
 
 /// A file to run, and what the history will say of it.
@@ -91,8 +93,6 @@ pub(super) enum Spot {
     Before,
     /// A byte of the file.
     At(usize),
-    /// Somewhere in this part of the file, or in what the runner sends after it.
-    Within(Range<usize>),
     /// What the runner sends after the file.
     After,
 }
@@ -129,7 +129,7 @@ impl Locked {
             Ok(()) => Attempt::Applied {
                 time: begun.elapsed(),
             },
-            Err(stop) => self.judge(job, conditions, stop, begun.elapsed()),
+            Err(stop) => self.judge(job, conditions, stop),
         }
     }
 
@@ -167,7 +167,7 @@ impl Locked {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), Stop> {
         let mut message = before;
-        let mut open: Option<(usize, &Range<usize>)> = None;
+        let mut open: Option<Open> = None;
         // The server reads a message by the rule in force when it arrives, and the text was read by the standard's. And
         // what fails while the history is created must not be blamed on the file.
         if !conditions.facts.standard_conforming_strings || !job.preparation.is_empty() {
@@ -180,7 +180,7 @@ impl Locked {
                         message.push_str(&same_reading(job.file, part.start));
                     }
                     message.reserve(part.len() + after.len());
-                    open = Some((message.chars().count(), part));
+                    open = Some(Open::after(&message, part));
                     job.file.push_text(part, &job.omitted, &mut message);
                     if i + 1 == pieces.len() {
                         break;
@@ -211,7 +211,7 @@ impl Locked {
         &mut self,
         job: &Job,
         message: &mut String,
-        open: &mut Option<(usize, &Range<usize>)>,
+        open: &mut Option<Open>,
     ) -> Result<(), Stop> {
         if message.is_empty() {
             return Ok(());
@@ -220,8 +220,9 @@ impl Locked {
         message.clear();
         let open = open.take();
         sent.map_err(|trouble| {
-            let position = trouble.server().and_then(|error| error.position);
-            let spot = locate(job, open, position);
+            let spot = open.map_or(Spot::Before, |open| {
+                open.spot(job, trouble.server(), self.work.completed())
+            });
             Stop {
                 trouble,
                 spot,
@@ -259,7 +260,7 @@ impl Locked {
             })
     }
 
-    fn judge(&mut self, job: &Job, conditions: Conditions, stop: Stop, time: Duration) -> Attempt {
+    fn judge(&mut self, job: &Job, conditions: Conditions, stop: Stop) -> Attempt {
         let error = match stop.trouble {
             Trouble::Server(error) if !error.ends_connection() => *error,
             lost => return Attempt::Lost(lost),
@@ -285,22 +286,18 @@ impl Locked {
         {
             return Attempt::Lost(trouble);
         }
-        let spot = match stop.spot {
-            Spot::Within(part) => self.find_by_replay(job, &part, &error, conditions, time),
-            spot => spot,
-        };
-        let place = match &spot {
+        let place = match &stop.spot {
             Spot::At(offset) => Some(job.file.excerpt(*offset)),
             // The server stopped at what follows the file, because the file's last statement goes on there.
             Spot::After if error.code == "42601" => job
                 .file
                 .statements
                 .last()
-                .map(|last| job.file.excerpt(last.end)),
-            Spot::Before | Spot::Within(_) | Spot::After => None,
+                .map(|last| job.file.excerpt(last.end())),
+            Spot::Before | Spot::After => None,
         };
         Attempt::Failed(Box::new(Fault {
-            error: explained(&spot, error),
+            error: explained(&stop.spot, error),
             place,
             steps_done: stop.steps_done,
         }))
@@ -449,24 +446,77 @@ fn application_name(filename: &str) -> String {
 /// The longest name that PostgreSQL keeps whole, in bytes: NAMEDATALEN - 1.
 const LONGEST_NAME: usize = 63;
 
-/// Maps a position of the server, in characters of the message from 1, to the part of the file that it points into.
-fn locate(job: &Job, open: Option<(usize, &Range<usize>)>, position: Option<usize>) -> Spot {
-    let Some((start, part)) = open else {
-        return Spot::Before;
-    };
-    let Some(position) = position else {
-        return Spot::Within(part.clone());
-    };
-    let Some(index) = position.checked_sub(start + 1) else {
-        return Spot::Before;
-    };
-    // What is left out of the text stands in the message as one space for each character.
-    let text = &job.file.text[part.clone()];
-    match text.char_indices().nth(index) {
-        Some((offset, _)) => Spot::At(part.start + offset),
-        None if index == text.chars().count() => Spot::At(part.end),
-        None => Spot::After,
+/// A part of the file in a message, with what is sent before it.
+struct Open<'a> {
+    characters_before: usize,
+    statements_before: usize,
+    part: &'a Range<usize>,
+}
+
+impl<'a> Open<'a> {
+    /// `before` is SQL of our own.
+    fn after(before: &str, part: &'a Range<usize>) -> Open<'a> {
+        let own = splitter::split(before, &mut |_| {}).unwrap_or_default();
+        Open {
+            characters_before: before.chars().count(),
+            statements_before: own.len(),
+            part,
+        }
     }
+
+    /// Where an error belongs: by its position, in characters of the message from 1; else by the number of statements
+    /// that the server had completed.
+    fn spot(&self, job: &Job, error: Option<&ServerError>, completed: usize) -> Spot {
+        let text = &job.file.text[self.part.clone()];
+        if let Some(position) = error.and_then(|error| error.position) {
+            // What is left out of the text stands in the message as one space for each character.
+            return match position.checked_sub(self.characters_before + 1) {
+                None => Spot::Before,
+                Some(index) if index > text.chars().count() => Spot::After,
+                Some(index) => Spot::At(self.part.start + byte_of(text, index)),
+            };
+        }
+        let Some(index) = completed.checked_sub(self.statements_before) else {
+            return Spot::Before;
+        };
+        let inside = |statement: &&Statement| self.part.contains(&statement.start());
+        let mut sent = job
+            .file
+            .statements
+            .iter()
+            .filter(inside)
+            .filter(|it| !job.omits(it.start()));
+        sent.nth(index).map_or(Spot::After, |statement| {
+            Spot::At(place_inside(job.file, statement, error))
+        })
+    }
+}
+
+/// Where a statement begins; in a DO block the line that the server names.
+fn place_inside(file: &SqlFile, statement: &Statement, error: Option<&ServerError>) -> usize {
+    let text = statement.text(&file.text);
+    let line = match statement.kind {
+        Kind::Do => error.and_then(|error| inline_line(error.context.as_deref()?)),
+        _ => None,
+    };
+    statement.start() + line.and_then(|line| body_line(text, line)).unwrap_or(0)
+}
+
+/// The line that `PL/pgSQL function inline_code_block line 3 at RAISE` names.
+fn inline_line(context: &str) -> Option<usize> {
+    let (_, rest) = context.split_once("PL/pgSQL function inline_code_block line ")?;
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    rest[..digits].parse().ok()
+}
+
+/// Where a line of the body of a DO statement begins, at its first word. PL/pgSQL counts from the line of the opening
+/// dollar quote.
+fn body_line(text: &str, line: usize) -> Option<usize> {
+    let tag = text.find('$')? + 1;
+    let body = tag + text[tag..].find('$')? + 1;
+    let start = body + line_start(&text[body..], line);
+    let rest = &text[start..];
+    Some(start + rest.len() - rest.trim_start_matches([' ', '\t']).len())
 }
 
 /// The byte of a character.

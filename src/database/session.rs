@@ -1,14 +1,15 @@
 //! One connection to the server, by the simple query protocol alone: the only one that every pooler passes on.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use postgres::config::TargetSessionAttrs as SessionAttrs;
-use postgres::{Client, Config, NoTls, SimpleQueryMessage, SimpleQueryRow};
+use postgres::config::{SslMode, SslNegotiation, TargetSessionAttrs as SessionAttrs};
+use postgres::{Client, Config, SimpleQueryMessage, SimpleQueryRow};
 
-use super::conninfo::{ChannelBinding, ConnInfo, HostSpec, SslMode, TargetSessionAttrs};
+use super::conninfo::{self, ChannelBinding, ConnInfo, HostSpec, TargetSessionAttrs};
+use super::socket::{Connector, Gauge};
 use crate::error::{Error, Result, ServerError, Trouble};
 
 /// What the server says meanwhile: a NOTICE, a WARNING.
@@ -17,6 +18,7 @@ pub type Notice = ServerError;
 /// A connection whose server process is idle or inside a transaction that its owner knows of.
 pub struct Session {
     client: Client,
+    gauge: Gauge,
     notices: Arc<Mutex<Vec<Notice>>>,
 }
 
@@ -31,28 +33,24 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
 
 impl Session {
-    /// Connects and authenticates.
+    /// Connects and authenticates, to the first server of the connection string that lets us.
     ///
     /// # Errors
     /// `Error::Connect` when there is no session to be had, `Error::Usage` when the connection string asks for what
     /// this program cannot do.
     pub fn connect(target: &ConnInfo) -> Result<Session> {
-        let notices = Arc::new(Mutex::new(Vec::new()));
-        let mut config = configure(target)?;
-        let sink = Arc::clone(&notices);
-        config.notice_callback(move |notice| {
-            // A poisoned lock still guards a usable list.
-            sink.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(ServerError::from(&notice));
-        });
-        match config.connect(NoTls) {
-            Ok(client) => Ok(Session { client, notices }),
-            Err(error) => Err(Error::Connect {
-                target: target.describe(),
-                trouble: Trouble::from(error),
-            }),
+        refuse_what_is_not_honoured(target)?;
+        let mut trouble = Trouble::Connection("no server is named".to_owned());
+        for place in target.addresses() {
+            match connect_to(target, &place) {
+                Ok(session) => return Ok(session),
+                Err(error) => trouble = error,
+            }
         }
+        Err(Error::Connect {
+            target: target.describe(),
+            trouble,
+        })
     }
 
     /// Sends one message of any number of statements, and forgets their rows.
@@ -60,7 +58,14 @@ impl Session {
     /// # Errors
     /// The first error of the server; the statements after it were not run.
     pub fn run(&mut self, message: &str) -> std::result::Result<(), Trouble> {
+        self.gauge.reset();
         self.client.batch_execute(message).map_err(Trouble::from)
+    }
+
+    /// How many statements of the last message the server has completed.
+    #[must_use]
+    pub fn completed(&self) -> usize {
+        self.gauge.completed()
     }
 
     /// Sends one message of any number of statements; the rows of each statement that returns any, in order.
@@ -129,8 +134,53 @@ pub const LEAVE_NO_TRACE: &str = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; 
      SET client_encoding TO 'UTF8'; DEALLOCATE ALL; UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all(); \
      DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES;";
 
-fn configure(target: &ConnInfo) -> Result<Config> {
-    refuse_what_is_not_honoured(target)?;
+/// Connects to one server. Connecting and authenticating share one deadline.
+fn connect_to(target: &ConnInfo, place: &HostSpec) -> std::result::Result<Session, Trouble> {
+    let notices = Arc::new(Mutex::new(Vec::new()));
+    let gauge = Gauge::default();
+    let mut config = configure(target);
+    let sink = Arc::clone(&notices);
+    config.notice_callback(move |notice| {
+        // A poisoned lock still guards a usable list.
+        sink.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(ServerError::from(&notice));
+    });
+    let timeout = match target.connect_timeout {
+        None => Some(CONNECT_TIMEOUT),
+        Some(0) => None,
+        Some(seconds) => Some(Duration::from_secs(seconds.into())),
+    };
+    if let Some(timeout) = timeout {
+        config.connect_timeout(timeout);
+        gauge.set_deadline(Some(Instant::now() + timeout));
+    }
+    // Our connector takes the raw stream and decides itself what to do with it.
+    config
+        .ssl_mode(SslMode::Require)
+        .ssl_negotiation(SslNegotiation::Direct);
+    let connector = match socket_path(place) {
+        Some(path) => {
+            let (connector, port) = Connector::unix(gauge.clone(), path)
+                .map_err(|error| Trouble::Connection(format!("no loopback interface: {error}")))?;
+            config.host("127.0.0.1").port(port);
+            connector
+        }
+        None => {
+            add_host(&mut config, place);
+            Connector::tcp(gauge.clone())
+        }
+    };
+    let client = config.connect(connector)?;
+    gauge.set_deadline(None);
+    Ok(Session {
+        client,
+        gauge,
+        notices,
+    })
+}
+
+fn configure(target: &ConnInfo) -> Config {
     let mut config = Config::new();
     if let Some(user) = &target.user {
         config.user(user);
@@ -145,11 +195,6 @@ fn configure(target: &ConnInfo) -> Result<Config> {
         config.options(&options);
     }
     config.application_name(target.application_name.as_deref().unwrap_or("onward"));
-    match target.connect_timeout {
-        None => drop(config.connect_timeout(CONNECT_TIMEOUT)),
-        Some(0) => {}
-        Some(seconds) => drop(config.connect_timeout(Duration::from_secs(seconds.into()))),
-    }
     config.target_session_attrs(match target.target_session_attrs {
         Some(TargetSessionAttrs::ReadWrite | TargetSessionAttrs::Primary) => {
             SessionAttrs::ReadWrite
@@ -173,17 +218,18 @@ fn configure(target: &ConnInfo) -> Result<Config> {
             .filter(|&count| count > 0)
             .unwrap_or(KEEPALIVE_RETRIES),
     );
-    for place in target.addresses() {
-        add_host(&mut config, &place);
-    }
-    Ok(config)
+    config
 }
 
 /// What a connection string asks for must be done or refused; to ignore it could connect elsewhere, or less safely.
 fn refuse_what_is_not_honoured(target: &ConnInfo) -> Result<()> {
     let tls = matches!(
         target.sslmode,
-        Some(SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull)
+        Some(
+            conninfo::SslMode::Require
+                | conninfo::SslMode::VerifyCa
+                | conninfo::SslMode::VerifyFull
+        )
     );
     if tls {
         return Err(Error::Usage {
@@ -223,28 +269,28 @@ fn startup_options(target: &ConnInfo) -> Option<String> {
     Some(format!("-c search_path={escaped} {options}"))
 }
 
-fn add_host(config: &mut Config, place: &HostSpec) {
-    match (place.host, place.hostaddr) {
-        (Some(host), _) if place.is_socket() => drop(config.host_path(host)),
-        (Some(host), _) => drop(config.host(host)),
-        (None, Some(address)) => drop(config.host(&address.to_string())),
-        (None, None) => add_usual_host(config, place.port),
+/// The Unix socket of a place, if it is reached by one. Where no host is named, libpq looks in the socket folders of
+/// Debian and of PostgreSQL itself, then it tries localhost.
+fn socket_path(place: &HostSpec) -> Option<PathBuf> {
+    let socket = format!(".s.PGSQL.{}", place.port);
+    match place.host {
+        Some(folder) if place.is_socket() => Some(Path::new(folder).join(socket)),
+        None if place.hostaddr.is_none() => {
+            let folders = ["/var/run/postgresql", "/tmp"];
+            folders
+                .into_iter()
+                .map(|folder| Path::new(folder).join(&socket))
+                .find(|path| path.exists())
+        }
+        _ => None,
     }
+}
+
+fn add_host(config: &mut Config, place: &HostSpec) {
+    let address = place.hostaddr.map(|address| address.to_string());
+    config.host(place.host.or(address.as_deref()).unwrap_or("localhost"));
     if let Some(address) = place.hostaddr {
         config.hostaddr(address);
     }
     config.port(place.port);
-}
-
-/// Where libpq looks when no host is named: the socket folders of Debian and of PostgreSQL itself, then localhost.
-fn add_usual_host(config: &mut Config, port: u16) {
-    let socket = format!(".s.PGSQL.{port}");
-    let folders = ["/var/run/postgresql", "/tmp"];
-    match folders
-        .into_iter()
-        .find(|folder| Path::new(folder).join(&socket).exists())
-    {
-        Some(folder) => drop(config.host_path(folder)),
-        None => drop(config.host("localhost")),
-    }
 }

@@ -3,7 +3,7 @@
 //! A `running` row claims the file first. A step that may stand in a transaction is committed together with its
 //! progress; one that may not is recorded after it. So a run that dies can be taken up at the first step not done.
 
-use super::apply::{Conditions, Job, Progress, Spot, Stop, begin, settings};
+use super::apply::{Conditions, Job, Progress, Spot, Stop, begin, byte_of, settings};
 use super::history::Ending;
 use super::run_lock::Locked;
 use super::session::LEAVE_NO_TRACE;
@@ -102,7 +102,7 @@ impl Locked {
             if matches!(
                 statement.kind,
                 Kind::Set | Kind::StandardConformingStrings(_)
-            ) && !job.omits(statement.start)
+            ) && !job.omits(statement.start())
             {
                 self.work.run(statement.text(&job.file.text))?;
             }
@@ -130,7 +130,7 @@ impl Locked {
         }
         // Its waiting blocks nobody, and a time-out would leave work half-done.
         let waits_harmlessly =
-            matches!(statement.kind, Kind::NotInTransaction(what) if what.contains("CONCURRENTLY"));
+            matches!(statement.kind, Kind::NotInTransaction(what) if what.is_concurrent());
         if waits_harmlessly {
             let outcome = self.work.run(text);
             let is_gone =
@@ -213,10 +213,10 @@ impl Locked {
 fn at(job: &Job, statement: &Statement, trouble: Trouble, steps_done: usize) -> Stop {
     let position = trouble.server().and_then(|error| error.position);
     let text = statement.text(&job.file.text);
-    let offset = position.map_or(0, |position| super::apply::byte_of(text, position - 1));
+    let offset = position.map_or(0, |position| byte_of(text, position - 1));
     Stop {
         trouble,
-        spot: Spot::At(statement.start + offset),
+        spot: Spot::At(statement.start() + offset),
         steps_done,
     }
 }

@@ -61,7 +61,7 @@ impl Script<'_> {
             .statements
             .iter()
             .find_map(|statement| match statement.kind {
-                Kind::NotInTransaction(what) => Some((statement.start, what)),
+                Kind::NotInTransaction(what) => Some((statement.start(), what)),
                 _ => None,
             });
         let wrapper = match groups.as_slice() {
@@ -81,7 +81,7 @@ impl Script<'_> {
             }
             if let Some(group) = groups.first().filter(|_| own_transactions) {
                 return Err(Misfit {
-                    offset: self.statements[group.start].start,
+                    offset: self.statements[group.start].start(),
                     message: "a transaction around a part of the schema file, which runs in one as a whole".to_owned(),
                     hint: "remove BEGIN and COMMIT",
                 });
@@ -101,7 +101,7 @@ impl Script<'_> {
         let mut open: Option<usize> = None;
         for (index, statement) in self.statements.iter().enumerate() {
             let misfit = |message: String| Misfit {
-                offset: statement.start,
+                offset: statement.start(),
                 message,
                 hint: "every file runs in a transaction that onward begins and commits: remove the statement",
             };
@@ -134,7 +134,7 @@ impl Script<'_> {
         match open {
             None => Ok(groups),
             Some(begin) => Err(Misfit {
-                offset: self.statements[begin].start,
+                offset: self.statements[begin].start(),
                 message: "BEGIN without a COMMIT after it".to_owned(),
                 hint: "every file runs in a transaction that onward begins and commits: remove the statement",
             }),
@@ -145,7 +145,7 @@ impl Script<'_> {
         for index in groups.iter().cloned().flatten() {
             if let Kind::NotInTransaction(what) = self.statements[index].kind {
                 return Err(Misfit {
-                    offset: self.statements[index].start,
+                    offset: self.statements[index].start(),
                     message: format!(
                         "{what} cannot run inside a transaction, and it stands between BEGIN and COMMIT"
                     ),
@@ -169,7 +169,7 @@ impl Script<'_> {
         match self.statements.iter().find(reads_only) {
             None => Ok(()),
             Some(statement) => Err(Misfit {
-                offset: statement.start,
+                offset: statement.start(),
                 message: "a transaction that is READ ONLY could not be recorded".to_owned(),
                 hint: "leave READ ONLY out",
             }),
@@ -284,7 +284,7 @@ impl Script<'_> {
     fn omission(&self, index: usize) -> Omission {
         let statement = &self.statements[index];
         Omission {
-            span: statement.start..statement.after,
+            span: statement.start()..statement.after(),
             notice: None,
         }
     }

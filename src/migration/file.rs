@@ -86,7 +86,7 @@ impl SqlFile {
         };
         let mut omitted = Vec::new();
         for statement in &statements {
-            let offset = statement.start;
+            let offset = statement.start();
             match &statement.kind {
                 Kind::ClientEncoding { utf8: false } => {
                     let message = "a client_encoding other than UTF8".to_owned();
@@ -109,7 +109,7 @@ impl SqlFile {
                         .map_err(|(message, hint)| fault(offset, message, hint))?;
                     let line = text::line_at(text.as_bytes(), offset);
                     omitted.push(Omission {
-                        span: offset..statement.after,
+                        span: offset..statement.after(),
                         notice: Some(format!(
                             "{path}:{line}: {skipped} is a command of psql; skipped"
                         )),
@@ -149,7 +149,7 @@ impl SqlFile {
             .statements
             .iter()
             .rev()
-            .skip_while(|statement| statement.start >= offset);
+            .skip_while(|statement| statement.start() >= offset);
         let rule = before.filter_map(|statement| match statement.kind {
             Kind::StandardConformingStrings(rule) => Some(rule),
             _ => None,
@@ -178,11 +178,11 @@ impl SqlFile {
             .filter(|statement| targets(&self.text, statement, history));
         about
             .map(|statement| Omission {
-                span: statement.start..statement.after,
+                span: statement.start()..statement.after(),
                 notice: Some(format!(
                     "{}:{}: a statement for {history} is left out; onward keeps its history itself",
                     self.path,
-                    self.line_of(statement.start)
+                    self.line_of(statement.start())
                 )),
             })
             .collect()
@@ -201,9 +201,12 @@ impl SqlFile {
             .flat_map(|step| &self.statements[step.statements.clone()])
         {
             // The statement was split before, so it can be split again.
-            let _ = splitter::split(&self.text[statement.start..statement.after], &mut |token| {
-                tokens.add(token);
-            });
+            let _ = splitter::split(
+                &self.text[statement.start()..statement.after()],
+                &mut |token| {
+                    tokens.add(token);
+                },
+            );
         }
         tokens.finish()
     }
@@ -219,8 +222,8 @@ impl SqlFile {
     #[must_use]
     pub fn pieces_of(&self, step: &Step) -> Vec<Piece> {
         let statements = &self.statements[step.statements.clone()];
-        let start = statements.first().map_or(0, |first| first.start);
-        let end = statements.last().map_or(start, |last| last.after);
+        let start = statements.first().map_or(0, Statement::start);
+        let end = statements.last().map_or(start, Statement::after);
         self.cut(step.statements.clone(), start..end)
     }
 
@@ -231,23 +234,23 @@ impl SqlFile {
             count += 1;
             if let Kind::CopyFromStdin { data } = statement.kind {
                 if count > 1 {
-                    pieces.push(Piece::Statements(start..statement.start));
+                    pieces.push(Piece::Statements(start..statement.start()));
                 }
                 pieces.push(Piece::Copy {
-                    statement: statement.start..statement.end,
-                    data: data.start..data.end,
+                    statement: statement.start()..statement.end(),
+                    data: data.start()..data.end(),
                 });
-                (start, count) = (statement.after, 0);
+                (start, count) = (statement.after(), 0);
                 continue;
             }
             // The server reads a whole message by the rule in force when it arrives.
             let rule_changes = matches!(statement.kind, Kind::StandardConformingStrings(_));
             if rule_changes
                 || count >= MESSAGE_STATEMENTS
-                || statement.after - start >= MESSAGE_BYTES
+                || statement.after() - start >= MESSAGE_BYTES
             {
-                pieces.push(Piece::Statements(start..statement.after));
-                (start, count) = (statement.after, 0);
+                pieces.push(Piece::Statements(start..statement.after()));
+                (start, count) = (statement.after(), 0);
             }
         }
         if count > 0 || pieces.is_empty() {
@@ -280,8 +283,8 @@ fn split<'t>(
     splitter::split(text, on_token).map_err(|error| FileFault {
         path: path.to_owned(),
         line: Some(text::line_at(text.as_bytes(), error.offset)),
-        message: format!("{} begins here", error.what),
-        hint: "close it; nothing of the file was run".to_owned(),
+        message: error.to_string(),
+        hint: error.cure().to_owned(),
     })
 }
 
@@ -292,7 +295,7 @@ fn refuse_unsectioned(path: &str, text: &str, sections: &Sections) -> Result<(),
         None => Ok(()),
         Some(statement) => Err(FileFault {
             path: path.to_owned(),
-            line: Some(text::line_at(text.as_bytes(), statement.start)),
+            line: Some(text::line_at(text.as_bytes(), statement.start())),
             message: "a statement above the first section marker".to_owned(),
             hint: "move it below the marker of the way forward".to_owned(),
         }),
@@ -314,10 +317,10 @@ fn unlimited(path: &str, text: &str, statements: &[Statement]) -> Vec<Omission> 
         .filter(lifts);
     lifting
         .map(|statement| {
-            let line = text::line_at(text.as_bytes(), statement.start);
+            let line = text::line_at(text.as_bytes(), statement.start());
             let words = statement.text(text);
             Omission {
-                span: statement.start..statement.after,
+                span: statement.start()..statement.after(),
                 notice: Some(format!(
                     "{path}:{line}: {words} is left out; a migration runs within limits"
                 )),
@@ -374,7 +377,8 @@ mod tests {
             .iter()
             .map(|step| {
                 let statements = &file.statements[step.statements.clone()];
-                let text = &file.text[statements[0].start..statements[statements.len() - 1].end];
+                let text =
+                    &file.text[statements[0].start()..statements[statements.len() - 1].end()];
                 (step.manner.clone(), text)
             })
             .collect();

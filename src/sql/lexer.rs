@@ -105,10 +105,6 @@ pub enum Unterminated {
     DollarString,
     /// A `/*` comment.
     BlockComment,
-    /// The line of a `COPY … FROM stdin;`: its data begins on the next line,
-    /// so nothing but a comment can follow on its own. Only the splitter
-    /// reports this.
-    CopyLine,
 }
 
 impl fmt::Display for Unterminated {
@@ -118,7 +114,6 @@ impl fmt::Display for Unterminated {
             Self::QuotedIdentifier => "unterminated quoted identifier",
             Self::DollarString => "unterminated dollar-quoted string",
             Self::BlockComment => "unterminated /* comment",
-            Self::CopyLine => "COPY … FROM stdin; must be the last statement on its line",
         })
     }
 }

@@ -24,5 +24,5 @@ pub mod target;
 
 pub use hazard::{Hazard, hazard, schema_names};
 pub use lexer::{Lexer, Token, TokenKind, Unterminated};
-pub use splitter::{Statement, SyntaxError, split};
-pub use statement::{Kind, Setting, Span, setting};
+pub use splitter::{Flaw, Statement, SyntaxError, split};
+pub use statement::{Kind, LoneCommand, Setting, Span, setting};

@@ -8,49 +8,97 @@ use std::error::Error;
 use std::fmt;
 
 use super::lexer::{Lexer, TokenKind, Unterminated};
-use super::statement::{Head, Kind, Noticed, Span, Word, Words, classify};
+use super::statement::{
+    Head, Kind, LoneCommand, Noticed, Span, Word, Words, classify, narrow, wide,
+};
 
-/// One statement of a text, as byte offsets that are character boundaries.
+/// One statement of a text. Its byte offsets are character boundaries.
+///
+/// A file may hold a million of them: each is 28 bytes small.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
     /// What it is.
     pub kind: Kind,
-    /// Its first token.
-    pub start: usize,
-    /// Behind its last token, without the semicolon.
-    pub end: usize,
-    /// Behind its semicolon, if it has one, and behind its COPY data, if it
-    /// has any; else `end`.
-    pub after: usize,
+    /// Its tokens, without the semicolon.
+    span: Span,
+    after: u32,
     /// How its strings are to be read.
     standard_conforming_strings: bool,
 }
 
 impl Statement {
+    /// The first byte of its first token.
+    #[must_use]
+    pub fn start(&self) -> usize {
+        self.span.start()
+    }
+
+    /// Behind its last token, without the semicolon.
+    #[must_use]
+    pub fn end(&self) -> usize {
+        self.span.end()
+    }
+
+    /// Behind its semicolon, if it has one, and behind its COPY data, if it
+    /// has any; else [`Self::end`].
+    #[must_use]
+    pub fn after(&self) -> usize {
+        wide(self.after)
+    }
+
     /// Its text, without the semicolon.
     #[must_use]
     pub fn text<'t>(&self, text: &'t str) -> &'t str {
-        Span::new(self.start, self.end).of(text)
+        self.span.of(text)
     }
 
     pub(super) fn words<'t>(&self, text: &'t str) -> Words<'t> {
-        let span = Span::new(self.start, self.end);
-        Words::new(text, span, self.standard_conforming_strings)
+        Words::new(text, self.span, self.standard_conforming_strings)
     }
 }
 
-/// A literal that has no end.
+/// Why a text has no statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SyntaxError {
-    /// The byte at which it begins.
+    /// The byte at which it shows.
     pub offset: usize,
     /// What it is.
-    pub what: Unterminated,
+    pub what: Flaw,
+}
+
+/// What keeps a text from being cut into statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// A literal or a comment that is never closed.
+    Unterminated(Unterminated),
+    /// SQL behind a `COPY … FROM stdin;`: its data begins on the next line, so
+    /// nothing but a comment can follow on its own.
+    BehindCopy,
+    /// Offsets are kept in 32 bits.
+    TooLarge,
+}
+
+impl SyntaxError {
+    /// What to do about it.
+    #[must_use]
+    pub fn cure(&self) -> &'static str {
+        match self.what {
+            Flaw::Unterminated(_) => "close it; nothing of the file was run",
+            Flaw::BehindCopy => "begin a new line behind the semicolon of COPY",
+            Flaw::TooLarge => "split it, or load its data with psql",
+        }
+    }
 }
 
 impl fmt::Display for SyntaxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.what.fmt(f)
+        match self.what {
+            Flaw::Unterminated(what) => write!(f, "{what} begins here"),
+            Flaw::BehindCopy => {
+                f.write_str("COPY … FROM stdin; must be the last statement on its line")
+            }
+            Flaw::TooLarge => f.write_str("the file is larger than 4 GiB"),
+        }
     }
 }
 
@@ -63,13 +111,14 @@ impl Error for SyntaxError {}
 ///
 /// # Errors
 ///
-/// A quote, dollar quote or comment that is never closed, or SQL behind a
-/// `COPY … FROM stdin;` on its line. A COPY without its `\.` is no error: psql
-/// takes the end of the file for the end of the data.
+/// A quote, dollar quote or comment that is never closed, SQL behind a
+/// `COPY … FROM stdin;` on its line, or a text of 4 GiB or more. A COPY without
+/// its `\.` is no error: psql takes the end of the file for the end of the data.
 pub fn split<'t>(
     text: &'t str,
     on_token: &mut impl FnMut(&'t str),
 ) -> Result<Vec<Statement>, SyntaxError> {
+    check_length(text.len())?;
     let mut splitter = Splitter::new(text);
     let mut lexer = Lexer::new(text);
     loop {
@@ -87,7 +136,7 @@ pub fn split<'t>(
             TokenKind::Unterminated(what) => {
                 return Err(SyntaxError {
                     offset: start,
-                    what,
+                    what: Flaw::Unterminated(what),
                 });
             }
             kind if !kind.is_significant() => {
@@ -98,8 +147,17 @@ pub fn split<'t>(
         }
         splitter.token(piece, &mut lexer)?;
     }
-    splitter.finish();
-    Ok(splitter.statements)
+    Ok(splitter.finish())
+}
+
+fn check_length(bytes: usize) -> Result<(), SyntaxError> {
+    match u32::try_from(bytes) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(SyntaxError {
+            offset: 0,
+            what: Flaw::TooLarge,
+        }),
+    }
 }
 
 /// The value of `standard_conforming_strings` as transactions bring it back.
@@ -247,9 +305,8 @@ impl<'t> Splitter<'t> {
         self.follow_strings(&mut kind, lexer);
         self.statements.push(Statement {
             kind,
-            start: span.start,
-            end: span.end,
-            after,
+            span,
+            after: narrow(after),
             standard_conforming_strings: conforming,
         });
         self.begin_anew();
@@ -284,7 +341,7 @@ impl<'t> Splitter<'t> {
                 strings.now = true;
                 strings.after_commit = true;
             }
-            Kind::NotInTransaction("DISCARD ALL") => {
+            Kind::NotInTransaction(LoneCommand::DiscardAll) => {
                 strings.now = true;
                 strings.after_commit = true;
             }
@@ -319,9 +376,8 @@ impl<'t> Splitter<'t> {
         }
         self.statements.push(Statement {
             kind,
-            start: piece.start,
-            end: piece.end(),
-            after: piece.end(),
+            span: Span::new(piece.start, piece.end()),
+            after: narrow(piece.end()),
             standard_conforming_strings: self.strings.now,
         });
     }
@@ -331,7 +387,7 @@ impl<'t> Splitter<'t> {
     fn copy_data(&mut self, piece: &Word<'t>) {
         let lines = piece.text.strip_suffix("\\.").unwrap_or(piece.text);
         if let Some(statement) = self.statements.last_mut() {
-            statement.after = piece.end();
+            statement.after = narrow(piece.end());
             if let Kind::CopyFromStdin { data } = &mut statement.kind {
                 *data = Span::new(piece.start, piece.start + lines.len());
             }
@@ -339,11 +395,14 @@ impl<'t> Splitter<'t> {
     }
 
     /// The last statement needs no semicolon.
-    fn finish(&mut self) {
+    fn finish(mut self) -> Vec<Statement> {
         if !self.head.is_empty() {
             let mut nothing_left = Lexer::new("");
             self.end(self.previous.end(), &mut nothing_left);
         }
+        // Statements are kept as long as their text.
+        self.statements.shrink_to_fit();
+        self.statements
     }
 }
 
@@ -362,7 +421,7 @@ fn reads_data(command: &str) -> bool {
 fn copy_line(offset: usize) -> SyntaxError {
     SyntaxError {
         offset,
-        what: Unterminated::CopyLine,
+        what: Flaw::BehindCopy,
     }
 }
 
@@ -399,7 +458,12 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_error(input: &str, offset: usize, what: Unterminated) {
+    fn check_unterminated(input: &str, offset: usize, what: Unterminated) {
+        check_error(input, offset, Flaw::Unterminated(what));
+    }
+
+    #[track_caller]
+    fn check_error(input: &str, offset: usize, what: Flaw) {
         let expected = SyntaxError { offset, what };
         assert_eq!(split(input, &mut |_token| {}), Err(expected), "{input:?}");
     }
@@ -411,7 +475,7 @@ mod tests {
             .iter()
             .filter_map(|statement| match statement.kind {
                 Kind::CopyFromStdin { data } => {
-                    let rest = input.get(statement.after..).unwrap_or("?");
+                    let rest = input.get(statement.after()..).unwrap_or("?");
                     Some((statement.text(input), data.of(input), rest))
                 }
                 _ => None,
@@ -430,18 +494,21 @@ mod tests {
         };
         let mut at = 0;
         for statement in &statements {
-            assert!(at <= statement.start, "{statement:?} of {text:?}");
-            assert!(statement.start < statement.end, "{statement:?} of {text:?}");
+            assert!(at <= statement.start(), "{statement:?} of {text:?}");
             assert!(
-                statement.end <= statement.after,
+                statement.start() < statement.end(),
                 "{statement:?} of {text:?}"
             );
-            check_nothing(text, at, statement.start);
+            assert!(
+                statement.end() <= statement.after(),
+                "{statement:?} of {text:?}"
+            );
+            check_nothing(text, at, statement.start());
             if !matches!(statement.kind, Kind::CopyFromStdin { .. }) && !takes_data(text, statement)
             {
-                check_nothing(text, statement.end, statement.after);
+                check_nothing(text, statement.end(), statement.after());
             }
-            at = statement.after;
+            at = statement.after();
         }
         check_nothing(text, at, text.len());
     }
@@ -450,7 +517,7 @@ mod tests {
         matches!(
             statement.kind,
             Kind::Psql { .. } | Kind::PsqlInStatement { .. }
-        ) && text.get(statement.start..statement.after) != Some(statement.text(text))
+        ) && text.get(statement.start()..statement.after()) != Some(statement.text(text))
     }
 
     #[track_caller]
@@ -472,7 +539,10 @@ mod tests {
         check("a; b ;c", &["a", "b", "c"]);
         check(" a /* x */ ; -- y\n b", &["a", "b"]);
         let found = statements("a /* x */ ;b");
-        let offsets: Vec<_> = found.iter().map(|s| (s.start, s.end, s.after)).collect();
+        let offsets: Vec<_> = found
+            .iter()
+            .map(|s| (s.start(), s.end(), s.after()))
+            .collect();
         assert_eq!(offsets, [(0, 1, 11), (11, 12, 12)]);
     }
 
@@ -573,14 +643,10 @@ mod tests {
         check_error(
             "copy t from stdin; select 1;\n1\n\\.\n",
             19,
-            Unterminated::CopyLine,
+            Flaw::BehindCopy,
         );
-        check_error(
-            "copy t from stdin; /*\n*/\n\\.\n",
-            19,
-            Unterminated::CopyLine,
-        );
-        check_error("copy t from stdin;;\n", 18, Unterminated::CopyLine);
+        check_error("copy t from stdin; /*\n*/\n\\.\n", 19, Flaw::BehindCopy);
+        check_error("copy t from stdin;;\n", 18, Flaw::BehindCopy);
         check_copy(
             "copy t from stdin; /* x */ -- y\n1\n\\.",
             &[("copy t from stdin", "1\n", "")],
@@ -589,16 +655,33 @@ mod tests {
 
     #[test]
     fn an_unterminated_literal_is_found_where_it_begins() {
-        check_error("a; 'b", 3, Unterminated::String);
-        check_error("a\nE'b\\'", 2, Unterminated::String);
-        check_error("a \"b;", 2, Unterminated::QuotedIdentifier);
-        check_error("a $x$ $y$;", 2, Unterminated::DollarString);
-        check_error("a; /* /* */", 3, Unterminated::BlockComment);
+        check_unterminated("a; 'b", 3, Unterminated::String);
+        check_unterminated("a\nE'b\\'", 2, Unterminated::String);
+        check_unterminated("a \"b;", 2, Unterminated::QuotedIdentifier);
+        check_unterminated("a $x$ $y$;", 2, Unterminated::DollarString);
+        check_unterminated("a; /* /* */", 3, Unterminated::BlockComment);
         let error = SyntaxError {
             offset: 0,
-            what: Unterminated::DollarString,
+            what: Flaw::Unterminated(Unterminated::DollarString),
         };
-        assert_eq!(error.to_string(), "unterminated dollar-quoted string");
+        let message = "unterminated dollar-quoted string begins here";
+        assert_eq!(error.to_string(), message);
+    }
+
+    #[test]
+    fn a_million_statements_are_small() {
+        assert_eq!(size_of::<Statement>(), 28);
+        let found = statements(&"a;".repeat(1_000));
+        assert_eq!(found.capacity(), found.len());
+    }
+
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn a_text_of_four_gib_is_refused() {
+        assert_eq!(check_length((1 << 32) - 1), Ok(()));
+        let error = check_length(1 << 32).unwrap_err();
+        assert_eq!(error.what, Flaw::TooLarge);
+        assert_eq!(error.to_string(), "the file is larger than 4 GiB");
     }
 
     #[test]

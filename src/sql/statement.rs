@@ -5,23 +5,41 @@
 //! syntax: the server does.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::lexer::{Lexer, TokenKind};
 
 /// A range of bytes of the text.
+///
+/// It is half as large as two `usize` would be, because a file may hold a
+/// million statements; so the text must be smaller than 4 GiB, which
+/// [`split`](super::split) sees to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Span {
-    /// The first byte.
-    pub start: usize,
-    /// Behind the last byte.
-    pub end: usize,
+    start: u32,
+    end: u32,
 }
 
 impl Span {
-    /// The bytes from `start` up to `end`.
+    /// The bytes from `start` up to `end`, both below 4 GiB.
     #[must_use]
     pub fn new(start: usize, end: usize) -> Self {
-        Self { start, end }
+        Self {
+            start: narrow(start),
+            end: narrow(end),
+        }
+    }
+
+    /// The first byte.
+    #[must_use]
+    pub fn start(self) -> usize {
+        wide(self.start)
+    }
+
+    /// Behind the last byte.
+    #[must_use]
+    pub fn end(self) -> usize {
+        wide(self.end)
     }
 
     /// Whether it holds nothing.
@@ -33,8 +51,19 @@ impl Span {
     /// The text that it spans; empty if it is not of this text.
     #[must_use]
     pub fn of(self, text: &str) -> &str {
-        text.get(self.start..self.end).unwrap_or_default()
+        text.get(self.start()..self.end()).unwrap_or_default()
     }
+}
+
+/// An offset as it is kept. No text that was split has one beyond the range.
+#[inline]
+pub(super) fn narrow(offset: usize) -> u32 {
+    u32::try_from(offset).unwrap_or(u32::MAX)
+}
+
+#[inline]
+pub(super) fn wide(offset: u32) -> usize {
+    offset as usize
 }
 
 /// What a statement is to a runner.
@@ -72,9 +101,8 @@ pub enum Kind {
         /// Whether it is UTF-8.
         utf8: bool,
     },
-    /// A command that `PreventInTransactionBlock` keeps out of a transaction,
-    /// named as its documentation names it.
-    NotInTransaction(&'static str),
+    /// A command that `PreventInTransactionBlock` keeps out of a transaction.
+    NotInTransaction(LoneCommand),
     /// `COPY … FROM stdin`
     CopyFromStdin {
         /// The data lines, without the closing `\.`.
@@ -95,6 +123,93 @@ pub enum Kind {
         /// The name of the command, without its backslash.
         command: Span,
     },
+}
+
+/// A command that `PreventInTransactionBlock` keeps out of a transaction, by
+/// version 18.
+///
+/// ```
+/// # use onward::sql::statement::LoneCommand;
+/// assert_eq!(LoneCommand::ReindexSchema.to_string(), "REINDEX SCHEMA");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoneCommand {
+    CreateIndexConcurrently,
+    CreateDatabase,
+    CreateTablespace,
+    /// With a replication slot.
+    CreateSubscription,
+    DropIndexConcurrently,
+    DropDatabase,
+    DropTablespace,
+    DropSubscription,
+    AlterSystem,
+    AlterDatabaseSetTablespace,
+    DetachPartitionConcurrently,
+    RefreshSubscription,
+    /// `SET`, `ADD` or `DROP PUBLICATION`, which refresh unless told not to.
+    AlterPublicationWithRefresh,
+    AlterSubscriptionSet,
+    ReindexConcurrently,
+    ReindexSystem,
+    ReindexDatabase,
+    ReindexSchema,
+    Vacuum,
+    DiscardAll,
+    /// Of every table.
+    Cluster,
+    CommitPrepared,
+    RollbackPrepared,
+}
+
+impl LoneCommand {
+    /// The command as its documentation names it.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::CreateIndexConcurrently => "CREATE INDEX CONCURRENTLY",
+            Self::CreateDatabase => "CREATE DATABASE",
+            Self::CreateTablespace => "CREATE TABLESPACE",
+            Self::CreateSubscription => "CREATE SUBSCRIPTION",
+            Self::DropIndexConcurrently => "DROP INDEX CONCURRENTLY",
+            Self::DropDatabase => "DROP DATABASE",
+            Self::DropTablespace => "DROP TABLESPACE",
+            Self::DropSubscription => "DROP SUBSCRIPTION",
+            Self::AlterSystem => "ALTER SYSTEM",
+            Self::AlterDatabaseSetTablespace => "ALTER DATABASE … SET TABLESPACE",
+            Self::DetachPartitionConcurrently => "ALTER TABLE … DETACH PARTITION … CONCURRENTLY",
+            Self::RefreshSubscription => "ALTER SUBSCRIPTION … REFRESH PUBLICATION",
+            Self::AlterPublicationWithRefresh => "ALTER SUBSCRIPTION … PUBLICATION with refresh",
+            Self::AlterSubscriptionSet => "ALTER SUBSCRIPTION … SET (failover, two_phase)",
+            Self::ReindexConcurrently => "REINDEX CONCURRENTLY",
+            Self::ReindexSystem => "REINDEX SYSTEM",
+            Self::ReindexDatabase => "REINDEX DATABASE",
+            Self::ReindexSchema => "REINDEX SCHEMA",
+            Self::Vacuum => "VACUUM",
+            Self::DiscardAll => "DISCARD ALL",
+            Self::Cluster => "CLUSTER",
+            Self::CommitPrepared => "COMMIT PREPARED",
+            Self::RollbackPrepared => "ROLLBACK PREPARED",
+        }
+    }
+
+    /// Whether it builds, drops or detaches without blocking those who write.
+    #[must_use]
+    pub fn is_concurrent(self) -> bool {
+        matches!(
+            self,
+            Self::CreateIndexConcurrently
+                | Self::DropIndexConcurrently
+                | Self::DetachPartitionConcurrently
+                | Self::ReindexConcurrently
+        )
+    }
+}
+
+impl fmt::Display for LoneCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words())
+    }
 }
 
 /// What a `SET` or `RESET` is about.
@@ -243,7 +358,7 @@ impl<'t> Words<'t> {
         Self {
             lexer,
             text,
-            base: span.start,
+            base: span.start(),
             depth: 0,
         }
     }
@@ -412,9 +527,9 @@ fn after_noise(head: &Head<'_>) -> usize {
 fn modes(head: &Head<'_>, from: usize, span: Span) -> Span {
     let first = head.at(from);
     if first.text.is_empty() {
-        Span::new(span.end, span.end)
+        Span::new(span.end(), span.end())
     } else {
-        Span::new(first.start, span.end)
+        Span::new(first.start, span.end())
     }
 }
 
@@ -423,9 +538,9 @@ fn ending(head: &Head<'_>) -> Kind {
     let back = head.at(0).is_any(&["rollback", "abort"]);
     if head.at(1).is("prepared") {
         let words = if back {
-            "ROLLBACK PREPARED"
+            LoneCommand::RollbackPrepared
         } else {
-            "COMMIT PREPARED"
+            LoneCommand::CommitPrepared
         };
         return Kind::NotInTransaction(words);
     }
@@ -527,35 +642,39 @@ fn set_config(words: Words<'_>) -> Kind {
 ///
 /// `REINDEX` and `CLUSTER` of a partitioned table belong to them too, which
 /// the text alone does not tell.
-fn outside_transaction<'t>(head: &Head<'t>, words: impl Fn() -> Words<'t>) -> Option<&'static str> {
+fn outside_transaction<'t>(head: &Head<'t>, words: impl Fn() -> Words<'t>) -> Option<LoneCommand> {
     let mut verb = [0_u8; 9];
     let mut object = [0_u8; 9];
     let verb = lower(&head.at(0), &mut verb);
     // `SUBSCRIPTION` and `TABLESPACE` do not fit into the nine letters.
     let long = |name| head.at(1).is(name);
     match (verb, lower(&head.at(1), &mut object)) {
-        ("create", "unique") if head.at(3).is("concurrently") => Some("CREATE INDEX CONCURRENTLY"),
-        ("create", "index") if head.at(2).is("concurrently") => Some("CREATE INDEX CONCURRENTLY"),
-        ("create", "database") => Some("CREATE DATABASE"),
-        ("create", _) if long("tablespace") => Some("CREATE TABLESPACE"),
+        ("create", "unique") if head.at(3).is("concurrently") => {
+            Some(LoneCommand::CreateIndexConcurrently)
+        }
+        ("create", "index") if head.at(2).is("concurrently") => {
+            Some(LoneCommand::CreateIndexConcurrently)
+        }
+        ("create", "database") => Some(LoneCommand::CreateDatabase),
+        ("create", _) if long("tablespace") => Some(LoneCommand::CreateTablespace),
         ("create", _) if long("subscription") => {
-            creates_slot(words).then_some("CREATE SUBSCRIPTION")
+            creates_slot(words).then_some(LoneCommand::CreateSubscription)
         }
-        ("drop", "index") if head.at(2).is("concurrently") => Some("DROP INDEX CONCURRENTLY"),
-        ("drop", "database") => Some("DROP DATABASE"),
-        ("drop", _) if long("tablespace") => Some("DROP TABLESPACE"),
-        ("drop", _) if long("subscription") => Some("DROP SUBSCRIPTION"),
-        ("alter", "system") => Some("ALTER SYSTEM"),
+        ("drop", "index") if head.at(2).is("concurrently") => {
+            Some(LoneCommand::DropIndexConcurrently)
+        }
+        ("drop", "database") => Some(LoneCommand::DropDatabase),
+        ("drop", _) if long("tablespace") => Some(LoneCommand::DropTablespace),
+        ("drop", _) if long("subscription") => Some(LoneCommand::DropSubscription),
+        ("alter", "system") => Some(LoneCommand::AlterSystem),
         ("alter", "database") => (head.at(3).is("set") && head.at(4).is("tablespace"))
-            .then_some("ALTER DATABASE … SET TABLESPACE"),
-        ("alter", "table") => {
-            detaches(head).then_some("ALTER TABLE … DETACH PARTITION … CONCURRENTLY")
-        }
+            .then_some(LoneCommand::AlterDatabaseSetTablespace),
+        ("alter", "table") => detaches(head).then_some(LoneCommand::DetachPartitionConcurrently),
         ("alter", _) if long("subscription") => alter_subscription(head, words),
         ("reindex", _) => reindex(words),
-        ("vacuum", _) => Some("VACUUM"),
-        ("discard", "all") => Some("DISCARD ALL"),
-        ("cluster", _) => every_table(words()).then_some("CLUSTER"),
+        ("vacuum", _) => Some(LoneCommand::Vacuum),
+        ("discard", "all") => Some(LoneCommand::DiscardAll),
+        ("cluster", _) => every_table(words()).then_some(LoneCommand::Cluster),
         _ => None,
     }
 }
@@ -571,37 +690,37 @@ fn creates_slot<'t>(words: impl Fn() -> Words<'t>) -> bool {
     option(words(), "connect") != Some(false) && option(words(), "create_slot") != Some(false)
 }
 
-fn alter_subscription<'t>(head: &Head<'t>, words: impl Fn() -> Words<'t>) -> Option<&'static str> {
+fn alter_subscription<'t>(head: &Head<'t>, words: impl Fn() -> Words<'t>) -> Option<LoneCommand> {
     if head.at(3).is("refresh") {
-        return Some("ALTER SUBSCRIPTION … REFRESH PUBLICATION");
+        return Some(LoneCommand::RefreshSubscription);
     }
     if !head.at(3).is_any(&["set", "add", "drop"]) {
         return None;
     }
     if head.at(4).is("publication") {
         return (option(words(), "refresh") != Some(false))
-            .then_some("ALTER SUBSCRIPTION … PUBLICATION with refresh");
+            .then_some(LoneCommand::AlterPublicationWithRefresh);
     }
     ["failover", "two_phase"]
         .iter()
         .any(|name| option(words(), name).is_some())
-        .then_some("ALTER SUBSCRIPTION … SET (failover, two_phase)")
+        .then_some(LoneCommand::AlterSubscriptionSet)
 }
 
-fn reindex<'t>(words: impl Fn() -> Words<'t>) -> Option<&'static str> {
+fn reindex<'t>(words: impl Fn() -> Words<'t>) -> Option<LoneCommand> {
     if option(words(), "concurrently") == Some(true) {
-        return Some("REINDEX CONCURRENTLY");
+        return Some(LoneCommand::ReindexConcurrently);
     }
     let mut outside = words().skip(1).filter(|word| word.depth == 0);
     let target = outside.find(|word| word.kind == TokenKind::Word)?;
     if outside.next().is_some_and(|word| word.is("concurrently")) {
-        Some("REINDEX CONCURRENTLY")
+        Some(LoneCommand::ReindexConcurrently)
     } else if target.is("system") {
-        Some("REINDEX SYSTEM")
+        Some(LoneCommand::ReindexSystem)
     } else if target.is("database") {
-        Some("REINDEX DATABASE")
+        Some(LoneCommand::ReindexDatabase)
     } else if target.is("schema") {
-        Some("REINDEX SCHEMA")
+        Some(LoneCommand::ReindexSchema)
     } else {
         None
     }
@@ -848,20 +967,20 @@ mod tests {
     /// which needs 17.
     #[test]
     fn some_commands_refuse_a_transaction() {
-        let table: &[(&str, &[&str])] = &[
+        let table: &[(LoneCommand, &[&str])] = &[
             (
-                "CREATE INDEX CONCURRENTLY",
+                LoneCommand::CreateIndexConcurrently,
                 &[
                     "create index concurrently on t (a)",
                     "create unique index concurrently if not exists i on t (a)",
                 ],
             ),
             (
-                "DROP INDEX CONCURRENTLY",
+                LoneCommand::DropIndexConcurrently,
                 &["drop index concurrently if exists a.b"],
             ),
             (
-                "REINDEX CONCURRENTLY",
+                LoneCommand::ReindexConcurrently,
                 &[
                     "reindex index concurrently i",
                     "reindex table concurrently a.t",
@@ -871,66 +990,75 @@ mod tests {
                 ],
             ),
             (
-                "REINDEX SYSTEM",
+                LoneCommand::ReindexSystem,
                 &["reindex system x", "reindex (verbose) system"],
             ),
             (
-                "REINDEX DATABASE",
+                LoneCommand::ReindexDatabase,
                 &[
                     "reindex database x",
                     "reindex (concurrently off) database x",
                 ],
             ),
-            ("REINDEX SCHEMA", &["reindex schema x"]),
-            ("VACUUM", &["vacuum", "vacuum (full) t", "vacuum analyze"]),
+            (LoneCommand::ReindexSchema, &["reindex schema x"]),
             (
-                "ALTER SYSTEM",
+                LoneCommand::Vacuum,
+                &["vacuum", "vacuum (full) t", "vacuum analyze"],
+            ),
+            (
+                LoneCommand::AlterSystem,
                 &["alter system set a = 1", "alter system reset all"],
             ),
-            ("CREATE DATABASE", &["create database x"]),
-            ("DROP DATABASE", &["drop database if exists x"]),
-            ("CREATE TABLESPACE", &["create tablespace x location '/x'"]),
-            ("DROP TABLESPACE", &["drop tablespace x"]),
+            (LoneCommand::CreateDatabase, &["create database x"]),
+            (LoneCommand::DropDatabase, &["drop database if exists x"]),
             (
-                "ALTER TABLE … DETACH PARTITION … CONCURRENTLY",
+                LoneCommand::CreateTablespace,
+                &["create tablespace x location '/x'"],
+            ),
+            (LoneCommand::DropTablespace, &["drop tablespace x"]),
+            (
+                LoneCommand::DetachPartitionConcurrently,
                 &[
                     "alter table t detach partition p concurrently",
                     "alter table if exists only a . t * detach partition a . p concurrently",
                 ],
             ),
             (
-                "ALTER DATABASE … SET TABLESPACE",
+                LoneCommand::AlterDatabaseSetTablespace,
                 &["alter database x set tablespace y"],
             ),
-            ("COMMIT PREPARED", &["commit prepared 'x'"]),
-            ("ROLLBACK PREPARED", &["rollback prepared 'x'"]),
-            ("DISCARD ALL", &["discard all"]),
+            (LoneCommand::CommitPrepared, &["commit prepared 'x'"]),
+            (LoneCommand::RollbackPrepared, &["rollback prepared 'x'"]),
+            (LoneCommand::DiscardAll, &["discard all"]),
             (
-                "CLUSTER",
+                LoneCommand::Cluster,
                 &["cluster", "cluster verbose", "cluster (verbose)"],
             ),
             (
-                "CREATE SUBSCRIPTION",
+                LoneCommand::CreateSubscription,
                 &[
                     "create subscription s connection 'x' publication p",
                     "create subscription s connection 'x' publication p with (connect = true, enabled)",
                 ],
             ),
-            ("DROP SUBSCRIPTION", &["drop subscription if exists s"]),
             (
-                "ALTER SUBSCRIPTION … REFRESH PUBLICATION",
+                LoneCommand::DropSubscription,
+                &["drop subscription if exists s"],
+            ),
+            (
+                LoneCommand::RefreshSubscription,
                 &["alter subscription s refresh publication"],
             ),
             (
-                "ALTER SUBSCRIPTION … PUBLICATION with refresh",
+                LoneCommand::AlterPublicationWithRefresh,
                 &[
                     "alter subscription s set publication p",
                     "alter subscription s add publication p",
                 ],
             ),
         ];
-        for (words, inputs) in table {
-            check(Kind::NotInTransaction(words), inputs);
+        for (command, inputs) in table {
+            check(Kind::NotInTransaction(*command), inputs);
         }
     }
 

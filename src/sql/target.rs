@@ -6,7 +6,7 @@
 use super::lexer::TokenKind;
 use super::name::QualifiedName;
 use super::splitter::Statement;
-use super::statement::{Head, Kind, Word, folded};
+use super::statement::{Head, Kind, LoneCommand, Word, folded};
 
 /// Whether the target of a statement is `table`, one of its indexes, or the sequence of its column `id`.
 ///
@@ -105,7 +105,7 @@ pub struct ConcurrentIndex {
 /// The index that a statement builds concurrently, if it does.
 #[must_use]
 pub fn concurrent_index(text: &str, statement: &Statement) -> Option<ConcurrentIndex> {
-    if statement.kind != Kind::NotInTransaction("CREATE INDEX CONCURRENTLY") {
+    if statement.kind != Kind::NotInTransaction(LoneCommand::CreateIndexConcurrently) {
         return None;
     }
     let words: Vec<Word> = statement.words(text).take(FEW).collect();
