@@ -138,6 +138,10 @@ impl Error {
             Error::Database {
                 trouble: Trouble::Server(error),
                 ..
+            } if error.is_blocked() => exit::GAVE_UP,
+            Error::Database {
+                trouble: Trouble::Server(error),
+                ..
             } if !error.ends_connection() => exit::REFUSED,
             Error::Connect { .. }
             | Error::Database { .. }
@@ -201,7 +205,7 @@ impl fmt::Display for Error {
             } => {
                 write!(f, "gave up waiting for {waiting_for} after {waited}")?;
                 if let Some(holder) = holder {
-                    write!(f, "; held by {holder}")?;
+                    write!(f, "; {holder}")?;
                 }
                 if applied.is_empty() {
                     Ok(())
@@ -222,7 +226,7 @@ impl fmt::Display for Error {
             Error::OutcomeUnknown { file, trouble } => {
                 write!(
                     f,
-                    "the connection was lost while {file} was being committed, and it is not known whether it was: {trouble}"
+                    "the connection was lost while {file} was applied, and it is not known whether it was committed: {trouble}"
                 )
             }
         }
@@ -315,6 +319,15 @@ impl Trouble {
     pub fn may_pass(&self) -> bool {
         self.server()
             .is_none_or(|error| error.code.starts_with("57P") || error.code.starts_with("53"))
+    }
+
+    /// Whether the server, or a pooler before it, had no connection to give: `too_many_connections`, or no answer.
+    #[must_use]
+    pub fn wants_connections(&self) -> bool {
+        match self.server() {
+            Some(error) => error.code.starts_with("53"),
+            None => true,
+        }
     }
 
     fn connect_hint(&self) -> String {

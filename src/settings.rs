@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::migration::folder::{Location, SchemaPath};
 use crate::plan::{Nonempty, Strictness};
 use crate::sql::name::TableName;
-use crate::timeout::{BadDuration, LockTimeout, MaxWait};
+use crate::timeout::{BadDuration, LockTimeout, MaxWait, RunTimeout};
 
 /// The environment as the program found it.
 pub trait Environment {
@@ -36,6 +36,8 @@ pub struct Settings {
     pub nonempty: Nonempty,
     pub lock_timeout: LockTimeout,
     pub max_wait: MaxWait,
+    /// The end of the whole run.
+    pub timeout: Option<RunTimeout>,
 }
 
 /// How the run speaks.
@@ -195,6 +197,12 @@ impl Settings {
             environment,
             "ONWARD_MAX_WAIT",
         );
+        let timeout = pick(
+            flags.timeout.as_ref(),
+            "--timeout",
+            environment,
+            "ONWARD_TIMEOUT",
+        );
         Ok(Settings {
             target,
             target_source,
@@ -208,6 +216,7 @@ impl Settings {
                 LockTimeout::parse,
             )?,
             max_wait: duration(max_wait, MaxWait::milliseconds(300_000), MaxWait::parse)?,
+            timeout: duration(timeout, None, |text| RunTimeout::parse(text).map(Some))?,
         })
     }
 }

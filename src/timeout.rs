@@ -48,6 +48,10 @@ timeout! {
     StatementTimeout
 }
 timeout! {
+    /// How long a run may last in all.
+    RunTimeout
+}
+timeout! {
     /// How long a run waits in all for locks that others hold.
     MaxWait
 }

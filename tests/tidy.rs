@@ -74,7 +74,14 @@ const PLACES: &[(&str, &[&str], &str)] = &[
     ("unimplemented!", &[], "what is not built is not there"),
 ];
 
-const DEPENDENCIES: &[&str] = &["lexopt", "postgres", "serde_json", "sha2", "tokio"];
+const DEPENDENCIES: &[&str] = &[
+    "lexopt",
+    "postgres",
+    "serde_json",
+    "sha2",
+    "signal-hook",
+    "tokio",
+];
 
 /// The source files with their lines, tests left out.
 fn sources() -> Vec<(String, Vec<String>)> {

@@ -4,8 +4,6 @@ use super::up::no_schema;
 use super::{Ground, lock, transact};
 use crate::database::apply::Conditions;
 use crate::database::history::{Ending, NewRow};
-use crate::database::patience::Patience;
-use crate::database::session::Session;
 use crate::database::survey::Survey;
 use crate::error::{Count, Error, Result, exit};
 use crate::migration::Migration;
@@ -16,19 +14,19 @@ use crate::settings::Settings;
 pub(super) fn run(settings: &Settings, through: Option<&str>, report: &Report) -> Result<u8> {
     let ground = Ground::read(settings)?;
     check_version(&ground, through)?;
-    let mut session = Session::connect(&settings.target)?;
+    let mut patience = ground.patience(settings);
+    let mut session = ground.connect(&mut patience)?;
     let seen = ground.survey(&mut session, settings)?;
     check(&seen, report)?;
-    let mut patience = Patience::new(settings.max_wait);
     let mut lock = lock(session, &seen, &mut patience, report)?;
-    let seen = lock.look(|session| ground.survey(session, settings))?;
+    let seen = ground.survey_locked(&mut lock, settings)?;
     check(&seen, report)?;
     let table = seen.table.as_ref().ok_or_else(no_schema)?;
     let contained: Vec<&Migration> = match through {
         Some(version) => ground.files.through(version).iter().collect(),
         None => plan::contained(&ground.files, Some(&table.0)),
     };
-    let mut locked = lock.open_second(&settings.target, &mut patience)?;
+    let mut locked = lock.open_second(ground.target, &mut patience)?;
 
     let last = contained
         .last()

@@ -6,14 +6,15 @@ mod status;
 mod up;
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use crate::cli::Command;
 use crate::database::apply::Conditions;
 use crate::database::patience::Patience;
 use crate::database::run_lock::{Locked, RunLock};
-use crate::database::session::Session;
-use crate::database::survey::{Survey, survey};
-use crate::error::{Error, Result, ServerError};
+use crate::database::session::{Session, Target};
+use crate::database::survey::{Survey, View, survey};
+use crate::error::{Error, Result, ServerError, Trouble};
 use crate::migration::{Files, SchemaFile};
 use crate::plan::Plan;
 use crate::report::Report;
@@ -34,24 +35,61 @@ pub fn run(command: &Command, settings: &Settings, report: &Report) -> Result<u8
 }
 
 /// What every command begins with: the files, read and checked before anything connects, and the schemas they name.
-struct Ground {
+struct Ground<'a> {
     files: Files,
     schemas: BTreeSet<String>,
+    target: Target<'a>,
 }
 
-impl Ground {
-    fn read(settings: &Settings) -> Result<Ground> {
+impl<'a> Ground<'a> {
+    fn read(settings: &'a Settings) -> Result<Ground<'a>> {
+        let deadline = settings
+            .timeout
+            .map(|timeout| Instant::now() + timeout.duration());
         let files = Files::read(&settings.location)?;
         let text = files
             .schema
             .as_ref()
             .map_or("", |schema: &SchemaFile| &schema.file.text);
         let schemas = hazard::schema_names(text);
-        Ok(Ground { files, schemas })
+        let target = Target {
+            conninfo: &settings.target,
+            deadline,
+        };
+        Ok(Ground {
+            files,
+            schemas,
+            target,
+        })
     }
 
+    /// How long this run waits for others.
+    fn patience(&self, settings: &Settings) -> Patience {
+        Patience::new(settings.max_wait, self.target.deadline)
+    }
+
+    /// The first session. A server that is full will have a place when other runners are done.
+    fn connect(&self, patience: &mut Patience) -> Result<Session> {
+        patience.begin();
+        loop {
+            match Session::connect(self.target) {
+                Err(Error::Connect {
+                    trouble: Trouble::Server(error),
+                    ..
+                }) if error.code.starts_with("53") && patience.pause() => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Looks at the database.
     fn survey(&self, session: &mut Session, settings: &Settings) -> Result<Survey> {
-        survey(session, &settings.table, &self.schemas)
+        survey(session, &settings.table, &self.schemas, View::OwnSnapshot)
+    }
+
+    /// Looks at the database again, when no other runner is at work.
+    fn survey_locked(&self, lock: &mut RunLock, settings: &Settings) -> Result<Survey> {
+        lock.look(|session| survey(session, &settings.table, &self.schemas, View::UnderRunLock))
     }
 }
 

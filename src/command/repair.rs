@@ -5,8 +5,6 @@ use std::path::Path;
 use super::{Ground, lock, transact};
 use crate::database::apply::Conditions;
 use crate::database::history::{HistoryTable, NewRow};
-use crate::database::patience::Patience;
-use crate::database::session::Session;
 use crate::database::survey::Survey;
 use crate::error::{Count, Error, Escaped, Result, exit};
 use crate::plan::repair::{Repair, repair};
@@ -16,7 +14,8 @@ use crate::settings::Settings;
 
 pub(super) fn run(settings: &Settings, names: &[String], report: &Report) -> Result<u8> {
     let ground = Ground::read(settings)?;
-    let mut session = Session::connect(&settings.target)?;
+    let mut patience = ground.patience(settings);
+    let mut session = ground.connect(&mut patience)?;
     let seen = ground.survey(&mut session, settings)?;
     let repairs = plan(&ground, rows(&seen, report)?, names)?;
     if repairs
@@ -26,11 +25,10 @@ pub(super) fn run(settings: &Settings, names: &[String], report: &Report) -> Res
         say(&repairs, report);
         return Ok(exit::DONE);
     }
-    let mut patience = Patience::new(settings.max_wait);
     let mut lock = lock(session, &seen, &mut patience, report)?;
-    let seen = lock.look(|session| ground.survey(session, settings))?;
+    let seen = ground.survey_locked(&mut lock, settings)?;
     let repairs = plan(&ground, rows(&seen, report)?, names)?;
-    let mut locked = lock.open_second(&settings.target, &mut patience)?;
+    let mut locked = lock.open_second(ground.target, &mut patience)?;
 
     // A history that was read has a table.
     if let Some(table) = &seen.table {

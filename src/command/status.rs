@@ -2,7 +2,6 @@
 
 use super::Ground;
 use crate::cli::{Check, Format};
-use crate::database::session::Session;
 use crate::error::{Result, exit};
 use crate::plan::{Goal, History, Plan, plan};
 use crate::report::human::Place;
@@ -16,7 +15,7 @@ pub(super) fn run(
     report: &Report,
 ) -> Result<u8> {
     let ground = Ground::read(settings)?;
-    let mut session = Session::connect(&settings.target)?;
+    let mut session = ground.connect(&mut ground.patience(settings))?;
     let seen = ground.survey(&mut session, settings)?;
     let goal = Goal {
         to: None,

@@ -25,7 +25,8 @@ pub(super) fn run(
 ) -> Result<u8> {
     let ground = Ground::read(settings)?;
     let goal = goal(&ground, settings, to)?;
-    let mut session = Session::connect(&settings.target)?;
+    let mut patience = ground.patience(settings);
+    let mut session = ground.connect(&mut patience)?;
     let seen = ground.survey(&mut session, settings)?;
     let shown = plan(&ground.files, &seen.observed, &goal);
     if rehearsal == Rehearsal::ShowOnly {
@@ -39,7 +40,7 @@ pub(super) fn run(
         report,
         ground: &ground,
         goal: &goal,
-        patience: Patience::new(settings.max_wait),
+        patience,
         applied: Vec::new(),
     };
     let recorded = if shown.is_empty() {
@@ -77,7 +78,7 @@ fn goal(ground: &Ground, settings: &Settings, to: Option<&str>) -> Result<Goal> 
 struct Run<'a> {
     settings: &'a Settings,
     report: &'a Report,
-    ground: &'a Ground,
+    ground: &'a Ground<'a>,
     goal: &'a Goal,
     patience: Patience,
     /// File names of what this run has applied, the schema file not among them.
@@ -115,7 +116,7 @@ impl Run<'_> {
         let mut times = 0;
         loop {
             let mut lock = lock(session, &seen, &mut self.patience, self.report)?;
-            seen = lock.look(|session| self.ground.survey(session, self.settings))?;
+            seen = self.ground.survey_locked(&mut lock, self.settings)?;
             let due = plan(&self.ground.files, &seen.observed, self.goal);
             // What was shown before the lock is not shown again.
             if due.refusals(self.settings.strict) > 0 {
@@ -133,7 +134,10 @@ impl Run<'_> {
             if due.is_empty() {
                 return Ok(due.applied());
             }
-            let mut locked = lock.open_second(&self.settings.target, &mut self.patience)?;
+            let mut locked = lock.open_second(self.ground.target, &mut self.patience)?;
+            if !locked.is_alone() {
+                self.report.one_connection();
+            }
             let Walk::Interrupted(now) = self.walk(&mut locked, &seen, &due, before.as_ref())?
             else {
                 return Ok(due.applied() + contained(&due) + due.due.len());
@@ -156,7 +160,7 @@ impl Run<'_> {
         let mut trouble = match &interruption.cause {
             Cause::Overtaken => {
                 self.report.overtaken(file);
-                return Session::connect(&self.settings.target);
+                return Session::connect(self.ground.target);
             }
             Cause::Lost(trouble) if times >= LOSSES => {
                 let (file, trouble) = (file.clone(), trouble.clone());
@@ -170,7 +174,7 @@ impl Run<'_> {
         };
         self.report.reconnecting(file, &trouble);
         while self.patience.pause() {
-            match Session::connect(&self.settings.target) {
+            match Session::connect(self.ground.target) {
                 Err(Error::Connect { trouble: again, .. }) if again.may_pass() => trouble = again,
                 outcome => return outcome,
             }
@@ -247,9 +251,9 @@ impl Run<'_> {
             let again = scene.was_interrupted_by(&name);
             match trouble.server() {
                 Some(error) if error.is_blocked() && self.patience.pause() => {
-                    self.report.blocked(&name, error);
+                    self.report.blocked(&name, error, &[]);
                 }
-                Some(error) if error.is_blocked() => return Err(self.gave_up(&name)),
+                Some(error) if error.is_blocked() => return Err(self.gave_up(&name, None)),
                 Some(error) if !again && is_overtaken(error, table) => {
                     return Ok(Walk::Interrupted(Interruption {
                         file: name,
@@ -292,11 +296,16 @@ impl Run<'_> {
                     self.report.applied(&file, time);
                     return Ok(Walk::Done);
                 }
-                Attempt::Blocked { error, steps_done } => {
-                    self.report.blocked(&file, &error);
+                Attempt::Blocked {
+                    error,
+                    steps_done,
+                    relations,
+                } => {
+                    let blockers = scene.locked.blockers(&relations);
+                    self.report.blocked(&file, &error, &blockers);
                     job.begun = Begun::Failed { steps_done };
                     if !self.patience.pause() {
-                        return Err(self.gave_up(&file));
+                        return Err(self.gave_up(&file, blockers.into_iter().next()));
                     }
                 }
                 Attempt::Overtaken(_) if !scene.was_interrupted_by(&file) => {
@@ -325,11 +334,11 @@ impl Run<'_> {
         }
     }
 
-    fn gave_up(&self, file: &str) -> Error {
+    fn gave_up(&self, file: &str, holder: Option<String>) -> Error {
         Error::GaveUp {
             waiting_for: format!("the locks of {file}"),
             waited: Spoken(self.patience.used()).to_string(),
-            holder: None,
+            holder,
             applied: self.applied.clone(),
         }
     }

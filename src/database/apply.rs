@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::history::{Ending, HistoryTable, NewRow, ROW_IS_GONE, ROWS_TOUCHED};
 use super::run_lock::Locked;
-use super::session::{LEAVE_NO_TRACE, Notice};
+use super::session::{KEEPALIVES, LEAVE_NO_TRACE, Notice};
 use super::survey::Facts;
 use crate::error::{Excerpt, ServerError, Trouble};
 use crate::migration::SqlFile;
@@ -18,6 +18,7 @@ use crate::plan::Begun;
 use crate::sql::quote::{self, literal};
 use crate::sql::splitter::{self, Statement};
 use crate::sql::statement::Kind;
+use crate::sql::target::relations;
 use crate::timeout::LockTimeout;
 
 /// A file to run, and what the history will say of it.
@@ -59,6 +60,8 @@ pub enum Attempt {
     Blocked {
         error: ServerError,
         steps_done: usize,
+        /// Names in the statement that could be relations, quoted.
+        relations: Vec<String>,
     },
     /// Another runner recorded the file meanwhile, it seems; rolled back.
     Overtaken(ServerError),
@@ -272,6 +275,7 @@ impl Locked {
             return Attempt::Blocked {
                 error,
                 steps_done: stop.steps_done,
+                relations: relations_at(job, &stop.spot, conditions.table),
             };
         }
         if is_overtaken(&error, conditions.table) {
@@ -311,6 +315,22 @@ impl Job<'_> {
             .iter()
             .any(|omission| omission.span.contains(&start))
     }
+}
+
+/// The relations that the statement at this spot may have waited for.
+fn relations_at(job: &Job, spot: &Spot, history: &HistoryTable) -> Vec<String> {
+    let statement = match spot {
+        Spot::At(offset) => job
+            .file
+            .statements
+            .iter()
+            .rfind(|statement| statement.start() <= *offset),
+        Spot::Before | Spot::After => None,
+    };
+    statement.map_or_else(
+        || vec![history.qualified()],
+        |statement| relations(&job.file.text, statement),
+    )
 }
 
 /// What the history will say of a failed attempt; none for a failed baseline, which leaves nothing at all.
@@ -418,6 +438,7 @@ pub(super) fn settings(conditions: Conditions, file: Option<&SqlFile>, filename:
         lock_timeout.duration().as_millis(),
         statement_timeout.map_or(0, |timeout| timeout.duration().as_millis()),
     );
+    sql.push_str(KEEPALIVES);
     if conditions.facts.version_num >= 170_000 {
         sql.push_str("SET LOCAL transaction_timeout = 0; ");
     }

@@ -327,11 +327,11 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
         )
     }
 
-    /// All rows, in the order in which they were written.
+    /// All rows, in the order in which they were written. `end` is what else the message says.
     ///
     /// # Errors
     /// What the server or the connection said.
-    pub fn read(&self, session: &mut Session) -> Result<Vec<Recorded>, ReadError> {
+    pub fn read(&self, session: &mut Session, end: &str) -> Result<Vec<Recorded>, ReadError> {
         let time = |column: &str| {
             format!(
                 "pg_catalog.to_char(pg_catalog.timezone('UTC', {column}), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
@@ -339,7 +339,7 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
         };
         let sql = format!(
             "SELECT filename, version, description, kind, status, checksum, sql_checksum, {}, {}, execution_time_ms, \
-             applied_by, error_message, statements_done FROM {} ORDER BY id",
+             applied_by, error_message, statements_done FROM {} ORDER BY id{end}",
             time("started_at"),
             time("applied_at"),
             self.qualified()

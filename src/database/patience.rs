@@ -9,6 +9,7 @@ use crate::timeout::MaxWait;
 #[derive(Debug)]
 pub struct Patience {
     limit: Duration,
+    deadline: Option<Instant>,
     used: Duration,
     tries: u32,
     try_begun: Instant,
@@ -18,11 +19,12 @@ const FIRST_PAUSE_MS: u64 = 50;
 const LONGEST_PAUSE_MS: u64 = 2_000;
 
 impl Patience {
-    /// Patience for a whole run.
+    /// Patience for a whole run, which ends at the deadline in any case.
     #[must_use]
-    pub fn new(limit: MaxWait) -> Patience {
+    pub fn new(limit: MaxWait, deadline: Option<Instant>) -> Patience {
         Patience {
             limit: limit.duration(),
+            deadline,
             used: Duration::ZERO,
             tries: 0,
             try_begun: Instant::now(),
@@ -41,11 +43,21 @@ impl Patience {
         self.used
     }
 
+    /// The time that is left.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.limit.saturating_sub(self.used)
+    }
+
     /// After a try in vain, sleeps until the next one is due; false once the time is used up. The pauses grow.
     #[must_use]
     pub fn pause(&mut self) -> bool {
         self.used += self.try_begun.elapsed();
         let left = self.limit.saturating_sub(self.used);
+        let run = self
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let left = left.min(run.unwrap_or(left));
         if left.is_zero() {
             return false;
         }
@@ -69,7 +81,7 @@ mod tests {
 
     #[test]
     fn patience_ends() {
-        let mut patience = Patience::new(MaxWait::milliseconds(120));
+        let mut patience = Patience::new(MaxWait::milliseconds(120), None);
         let mut pauses = 0;
         while patience.pause() {
             pauses += 1;
@@ -80,7 +92,7 @@ mod tests {
 
     #[test]
     fn what_was_used_stays_used() {
-        let mut patience = Patience::new(MaxWait::milliseconds(60));
+        let mut patience = Patience::new(MaxWait::milliseconds(60), None);
         while patience.pause() {}
         patience.begin();
         assert!(!patience.pause());

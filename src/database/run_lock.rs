@@ -4,9 +4,10 @@
 //! the runner dies, and a pooler cannot pass it on. Whoever does not get it has nothing open while it sleeps: a waiter
 //! inside `pg_advisory_lock` would deadlock with CREATE INDEX CONCURRENTLY.
 
-use super::conninfo::ConnInfo;
+use std::time::Instant;
+
 use super::patience::Patience;
-use super::session::Session;
+use super::session::{KEEPALIVES, Session, Target};
 use super::survey::Facts;
 use crate::error::{Error, Result, Trouble};
 use crate::timeout::Spoken;
@@ -44,7 +45,7 @@ impl RunLock {
                         return Err(Error::GaveUp {
                             waiting_for: "the run lock".to_owned(),
                             waited: Spoken(patience.used()).to_string(),
-                            holder: holder.0,
+                            holder: holder.0.map(|holder| format!("held by {holder}")),
                             applied: Vec::new(),
                         });
                     }
@@ -79,20 +80,46 @@ impl RunLock {
         Ok(seen)
     }
 
-    /// Opens a second connection to apply with.
+    /// Opens a second connection to apply with. A pooler may accept it and then have no server for it, so it is asked.
+    ///
+    /// Where there is none until the patience is used up, the lock is given up and its connection applies alone: the
+    /// unique index of the history still lets each file through only once.
     ///
     /// # Errors
-    /// No second connection was to be had before the patience was used up.
-    pub fn open_second(self, target: &ConnInfo, patience: &mut Patience) -> Result<Locked> {
+    /// `Error::Connect` when the server refuses for another reason than want of connections, `Error::Database` when the
+    /// first connection is lost too.
+    pub fn open_second(mut self, target: Target, patience: &mut Patience) -> Result<Locked> {
         patience.begin();
         loop {
-            match Session::connect(target) {
-                Ok(work) => return Ok(Locked { lock: self, work }),
-                // too_many_connections: other runners will end.
-                Err(Error::Connect {
-                    trouble: Trouble::Server(error),
-                    ..
-                }) if error.code == "53300" && patience.pause() => {}
+            let outcome = Session::connect(target).and_then(|mut work| {
+                work.set_deadline(Some(Instant::now() + patience.left()));
+                let answer = work.run("SELECT 1");
+                work.set_deadline(target.deadline);
+                answer.map(|()| work).map_err(|trouble| Error::Connect {
+                    target: target.conninfo.describe(),
+                    trouble,
+                })
+            });
+            match outcome {
+                Ok(work) => {
+                    return Ok(Locked {
+                        lock: Some(self),
+                        work,
+                    });
+                }
+                Err(Error::Connect { trouble, .. }) if trouble.wants_connections() => {
+                    if !patience.pause() {
+                        let given_up = |trouble| Error::Database {
+                            doing: "cannot go on with one connection".to_owned(),
+                            trouble,
+                        };
+                        self.session.run("ROLLBACK").map_err(given_up)?;
+                        return Ok(Locked {
+                            lock: None,
+                            work: self.session,
+                        });
+                    }
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -101,8 +128,17 @@ impl RunLock {
 
 /// A session to apply with, while another holds the run lock.
 pub struct Locked {
-    pub(super) lock: RunLock,
+    /// None where only one connection was to be had.
+    pub(super) lock: Option<RunLock>,
     pub(super) work: Session,
+}
+
+impl Locked {
+    /// Whether the run lock is held: if not, only the unique index keeps another runner from the same file.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.lock.is_some()
+    }
 }
 
 /// An expression that tells whether somebody holds the run lock of this database.
@@ -120,7 +156,7 @@ fn try_lock(session: &mut Session, facts: &Facts) -> std::result::Result<Option<
         ""
     };
     let answers = session.ask(&format!(
-        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = 0; {limit}\
+        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = 0; {limit}{KEEPALIVES}\
          SELECT pg_catalog.pg_try_advisory_xact_lock({KEY})"
     ))?;
     let won = answers

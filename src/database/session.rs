@@ -22,11 +22,20 @@ pub struct Session {
     notices: Arc<Mutex<Vec<Notice>>>,
 }
 
+/// Where to connect, and when the run must be over.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    pub conninfo: &'a ConnInfo,
+    pub deadline: Option<Instant>,
+}
+
 /// The rows of one statement, as text.
 pub type Rows = Vec<SimpleQueryRow>;
 
 /// Connecting ends after this, unless the connection string says otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A server that does not hang up is left alone after this.
+const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
 /// A peer that is gone is noticed after `IDLE + INTERVAL * RETRIES`.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
@@ -38,17 +47,18 @@ impl Session {
     /// # Errors
     /// `Error::Connect` when there is no session to be had, `Error::Usage` when the connection string asks for what
     /// this program cannot do.
-    pub fn connect(target: &ConnInfo) -> Result<Session> {
-        refuse_what_is_not_honoured(target)?;
+    pub fn connect(target: Target) -> Result<Session> {
+        let conninfo = target.conninfo;
+        refuse_what_is_not_honoured(conninfo)?;
         let mut trouble = Trouble::Connection("no server is named".to_owned());
-        for place in target.addresses() {
+        for place in conninfo.addresses() {
             match connect_to(target, &place) {
                 Ok(session) => return Ok(session),
                 Err(error) => trouble = error,
             }
         }
         Err(Error::Connect {
-            target: target.describe(),
+            target: conninfo.describe(),
             trouble,
         })
     }
@@ -121,11 +131,28 @@ impl Session {
         outcome
     }
 
+    /// Sets when waiting for the server ends.
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.gauge.set_deadline(deadline);
+    }
+
     /// What the server said since the last call.
     pub fn take_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+impl Drop for Session {
+    /// The crate says goodbye and waits for the server to hang up, which must not last.
+    fn drop(&mut self) {
+        self.gauge
+            .set_deadline(Some(Instant::now() + GOODBYE_TIMEOUT));
+    }
+}
+
+/// The server, too, must notice that its peer is gone, or locks stay held.
+pub(super) const KEEPALIVES: &str = "SET LOCAL tcp_keepalives_idle = 10; SET LOCAL tcp_keepalives_interval = 5; \
+     SET LOCAL tcp_keepalives_count = 3; ";
 
 /// Everything that a session can hold, given back. `DISCARD ALL` would do, but it refuses to run in a message of
 /// several statements; and `RESET ALL` leaves the role: <https://www.postgresql.org/docs/current/sql-discard.html>.
@@ -135,10 +162,11 @@ pub const LEAVE_NO_TRACE: &str = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; 
      DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES;";
 
 /// Connects to one server. Connecting and authenticating share one deadline.
-fn connect_to(target: &ConnInfo, place: &HostSpec) -> std::result::Result<Session, Trouble> {
+fn connect_to(target: Target, place: &HostSpec) -> std::result::Result<Session, Trouble> {
+    let conninfo = target.conninfo;
     let notices = Arc::new(Mutex::new(Vec::new()));
     let gauge = Gauge::default();
-    let mut config = configure(target);
+    let mut config = configure(conninfo);
     let sink = Arc::clone(&notices);
     config.notice_callback(move |notice| {
         // A poisoned lock still guards a usable list.
@@ -146,15 +174,26 @@ fn connect_to(target: &ConnInfo, place: &HostSpec) -> std::result::Result<Sessio
             .unwrap_or_else(PoisonError::into_inner)
             .push(ServerError::from(&notice));
     });
-    let timeout = match target.connect_timeout {
+    let timeout = match conninfo.connect_timeout {
         None => Some(CONNECT_TIMEOUT),
         Some(0) => None,
         Some(seconds) => Some(Duration::from_secs(seconds.into())),
     };
-    if let Some(timeout) = timeout {
-        config.connect_timeout(timeout);
-        gauge.set_deadline(Some(Instant::now() + timeout));
+    let now = Instant::now();
+    let deadline = timeout
+        .map(|timeout| now + timeout)
+        .into_iter()
+        .chain(target.deadline)
+        .min();
+    if let Some(deadline) = deadline {
+        // The crate takes no time-out of 0.
+        config.connect_timeout(
+            deadline
+                .saturating_duration_since(now)
+                .max(Duration::from_millis(1)),
+        );
     }
+    gauge.set_deadline(deadline);
     // Our connector takes the raw stream and decides itself what to do with it.
     config
         .ssl_mode(SslMode::Require)
@@ -172,7 +211,7 @@ fn connect_to(target: &ConnInfo, place: &HostSpec) -> std::result::Result<Sessio
         }
     };
     let client = config.connect(connector)?;
-    gauge.set_deadline(None);
+    gauge.set_deadline(target.deadline);
     Ok(Session {
         client,
         gauge,

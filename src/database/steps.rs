@@ -39,6 +39,7 @@ impl Locked {
                 steps_done,
             }
         };
+        self.lock_lives().map_err(stop(Spot::Before, done))?;
         self.commit(&claim, conditions)
             .map_err(stop(Spot::Before, done))?;
         self.restore_settings(job, &steps[..done])
@@ -113,7 +114,15 @@ impl Locked {
     /// Whether nobody else can have the run lock.
     fn lock_lives(&mut self) -> Result<(), Trouble> {
         let lost = |error: Error| Trouble::Connection(format!("the run lock is lost: {error}"));
-        self.lock.look(|_| Ok(())).map_err(lost)
+        match &mut self.lock {
+            Some(lock) => lock.look(|_| Ok(())).map_err(lost),
+            // Without the run lock, somebody else could be at the same step.
+            None => Err(Trouble::Server(Box::new(ServerError::own(
+                "53300",
+                "a file that runs step by step needs a second connection, and there was none"
+                    .to_owned(),
+            )))),
+        }
     }
 
     /// Runs a statement that must travel alone. `in_doubt`: the last run died when it may have been under way.

@@ -44,6 +44,18 @@ pub struct Survey {
     pub observed: Observed,
 }
 
+/// Which transaction a survey looks in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// A transaction of its own, so that all it sees was so at one time: another runner may be at work.
+    OwnSnapshot,
+    /// The transaction that holds the run lock: no other runner is at work.
+    UnderRunLock,
+}
+
+/// Waiting for somebody who has locked the history ends.
+const BEGIN_LOOK: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL lock_timeout = 10000; ";
+
 /// Looks at the database, in two round trips.
 ///
 /// `schemas` are those that the schema file names: what stands in them counts as the database's own.
@@ -54,9 +66,14 @@ pub fn survey(
     session: &mut Session,
     name: &TableName,
     schemas: &BTreeSet<String>,
+    view: View,
 ) -> Result<Survey> {
+    let (begin, end) = match view {
+        View::OwnSnapshot => (BEGIN_LOOK, "; COMMIT"),
+        View::UnderRunLock => ("SET LOCAL lock_timeout = 10000; ", ""),
+    };
     let look = format!(
-        "{};\n{};\n{}",
+        "{begin}{};\n{};\n{}",
         facts_sql(),
         candidates_sql(name),
         schema_sql(name)
@@ -83,14 +100,21 @@ pub fn survey(
     let schema_exists = name.schema.is_none() || !answers.next().unwrap_or_default().is_empty();
     let read_only = facts.read_only.map(str::to_owned);
     let (table, history) = match choose(&candidates, name, &facts) {
-        Choice::Unusable(finding) => (None, History::Unusable(finding)),
+        Choice::Unusable(finding) => {
+            if view == View::OwnSnapshot {
+                session
+                    .run("COMMIT")
+                    .map_err(failed("cannot look at the database"))?;
+            }
+            (None, History::Unusable(finding))
+        }
         Choice::History { table, distrust } => {
-            let history = read(session, &table, distrust)?;
+            let history = read(session, &table, distrust, end)?;
             (Some(table), history)
         }
         Choice::None => (
             None,
-            History::Absent(look_around(session, &facts, schemas)?),
+            History::Absent(look_around(session, &facts, schemas, end)?),
         ),
     };
     let created_in = name.schema.clone().or_else(|| facts.first_schema.clone());
@@ -360,8 +384,13 @@ fn not_ours(stranger: &Candidate) -> Finding {
     }
 }
 
-fn read(session: &mut Session, table: &HistoryTable, distrust: Option<String>) -> Result<History> {
-    match table.read(session) {
+fn read(
+    session: &mut Session,
+    table: &HistoryTable,
+    distrust: Option<String>,
+    end: &str,
+) -> Result<History> {
+    match table.read(session, end) {
         Ok(rows) => Ok(History::Present(PresentHistory {
             table: table.to_string(),
             rows,
@@ -380,8 +409,13 @@ fn look_around(
     session: &mut Session,
     facts: &Facts,
     schemas: &BTreeSet<String>,
+    end: &str,
 ) -> Result<NoHistory> {
-    let look = format!("{};\n{}", objects_sql(schemas), foreign_sql(facts, schemas));
+    let look = format!(
+        "{};\n{}{end}",
+        objects_sql(schemas),
+        foreign_sql(facts, schemas)
+    );
     let mut answers = session
         .ask(&look)
         .map_err(failed("cannot look at the database"))?

@@ -241,13 +241,25 @@ impl Report {
     }
 
     /// A file was rolled back because of somebody else, and is tried again.
-    pub fn blocked(&self, file: &str, error: &ServerError) {
+    pub fn blocked(&self, file: &str, error: &ServerError, blockers: &[String]) {
         if self.verbosity > Verbosity::Quiet {
             err(&format!(
                 "{} was rolled back, and is tried again: {}",
                 Escaped(file),
                 error.message
             ));
+            for blocker in blockers {
+                err(&format!("  {}", Escaped(blocker)));
+            }
+        }
+    }
+
+    /// The run goes on without the run lock.
+    pub fn one_connection(&self) {
+        if self.verbosity > Verbosity::Quiet {
+            let text =
+                "there is no second connection to be had; going on with one, without the run lock";
+            err_after(&self.label("warning", YELLOW), text);
         }
     }
 

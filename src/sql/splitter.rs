@@ -128,7 +128,7 @@ pub fn split<'t>(
         };
         let piece = Word {
             kind: token.kind,
-            text: Span::new(start, lexer.offset()).of(text),
+            text: text.get(start..lexer.offset()).unwrap_or_default(),
             start,
             depth: 0,
         };

@@ -379,7 +379,7 @@ impl<'t> Iterator for Words<'t> {
             }
             let word = Word {
                 kind: token.kind,
-                text: Span::new(start, start + token.len).of(self.text),
+                text: self.text.get(start..start + token.len).unwrap_or_default(),
                 start: self.base + start,
                 depth: self.depth,
             };

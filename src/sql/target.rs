@@ -5,6 +5,7 @@
 
 use super::lexer::TokenKind;
 use super::name::QualifiedName;
+use super::quote;
 use super::splitter::Statement;
 use super::statement::{Head, Kind, LoneCommand, Word, folded};
 
@@ -52,6 +53,28 @@ pub fn targets(text: &str, statement: &Statement, table: &QualifiedName) -> bool
         Object::Column => return column_of(&words, place, table),
     };
     schema_fits && name_fits && !several
+}
+
+/// The names in a statement that could be relations, quoted, `a.b` as one: everything that is a word.
+#[must_use]
+pub fn relations(text: &str, statement: &Statement) -> Vec<String> {
+    let words: Vec<Word> = statement.words(text).take(FEW).collect();
+    let mut names = Vec::new();
+    let mut place = 0;
+    while place < words.len() {
+        let Some((schema, name, after)) = name_at(&words, place) else {
+            place += 1;
+            continue;
+        };
+        let schema = schema.map_or_else(String::new, |schema| {
+            format!("{}.", quote::identifier(&schema))
+        });
+        names.push(schema + &quote::identifier(&name));
+        place = after;
+    }
+    names.sort();
+    names.dedup();
+    names
 }
 
 /// Whether a statement is a `COPY … TO STDOUT`, which sends data to the client.
@@ -348,6 +371,21 @@ mod tests {
         );
         assert_eq!(index("CREATE INDEX a ON t (x)"), None);
         assert_eq!(index("DROP INDEX CONCURRENTLY a"), None);
+    }
+
+    #[test]
+    fn every_word_could_be_a_relation() {
+        let text = "ALTER TABLE app.Users ADD \"X\" int";
+        let statements = split(text, &mut |_| {}).unwrap();
+        let expected = [
+            "\"X\"",
+            "\"add\"",
+            "\"alter\"",
+            "\"app\".\"users\"",
+            "\"int\"",
+            "\"table\"",
+        ];
+        assert_eq!(relations(text, &statements[0]), expected);
     }
 
     #[test]
