@@ -12,4 +12,5 @@ pub mod plan;
 pub mod report;
 pub mod settings;
 pub mod sql;
+pub mod time;
 pub mod timeout;

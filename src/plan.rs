@@ -6,11 +6,13 @@ mod finding;
 mod recorded;
 pub mod repair;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 pub use finding::{Finding, Severity, Standing};
 pub use recorded::{Begun, Recorded, RowKind, RowStatus};
 
+use crate::migration::checksum::Checksum;
 use crate::migration::execution::{Execution, Manner};
 use crate::migration::folder::sorts_through;
 use crate::migration::{Files, Migration, Name, SchemaFile};
@@ -103,7 +105,7 @@ pub struct Due<'a> {
     /// What an earlier attempt has left, where files run step by step.
     pub begun: Begun,
     /// The hash over the steps that it has done.
-    pub done_checksum: Option<&'a str>,
+    pub done_checksum: Option<Checksum>,
 }
 
 /// What comes before the first migration.
@@ -125,7 +127,7 @@ pub enum Opening<'a> {
 pub struct Entry<'a> {
     pub filename: &'a str,
     pub version: &'a str,
-    pub description: String,
+    pub description: Cow<'a, str>,
     pub state: State,
     pub row: Option<&'a Recorded>,
 }
@@ -220,11 +222,15 @@ pub fn plan<'a>(files: &'a Files, observed: &'a Observed, goal: &Goal) -> Plan<'
         History::Present(present) => (Opening::Nothing, &present.rows),
     };
     let contents = Contents::of(files.schema.as_ref(), observed.table.as_ref());
-    let entries = entries(files, rows, &opening, &contents, &mut findings);
+    let mut by_name = latest(rows);
+    let mut entries = file_entries(files, &mut by_name, &mut findings);
     let due = match observed.history {
         History::Unusable(_) => Vec::new(),
         History::Absent(_) | History::Present(_) => due(files, &opening, &entries, goal),
     };
+    if let History::Present(_) = observed.history {
+        missing(files, &by_name, &contents, &mut entries, &mut findings);
+    }
     findings.extend(due.iter().filter_map(resume_finding));
     let baseline = rows
         .iter()
@@ -240,6 +246,17 @@ pub fn plan<'a>(files: &'a Files, observed: &'a Observed, goal: &Goal) -> Plan<'
         plan.findings.extend(write_findings(observed));
     }
     plan
+}
+
+/// Whether a history of these rows leaves anything to do.
+#[must_use]
+pub fn has_pending(files: &Files, rows: &[Recorded]) -> bool {
+    let applied = rows.iter().filter(|row| row.status == RowStatus::Applied);
+    let applied: HashSet<&str> = applied.map(|row| row.filename.as_str()).collect();
+    files
+        .migrations
+        .iter()
+        .any(|migration| !applied.contains(migration.name.filename()))
 }
 
 /// What forbids to write, which matters only if something is due.
@@ -420,7 +437,7 @@ fn resume_finding(due: &Due) -> Option<Finding> {
         return None;
     };
     let done = due.begun.steps_done();
-    if done > 0 && due.done_checksum != Some(file.checksum_of_steps(done).as_str()) {
+    if done > 0 && due.done_checksum != Some(file.checksum_of_steps(done)) {
         return Some(Finding::StepsChanged {
             filename: filename(),
             done,
@@ -442,43 +459,41 @@ fn resume_finding(due: &Due) -> Option<Finding> {
     }
 }
 
-/// The state of every file and of every row without a file.
-fn entries<'a>(
+/// The row that counts for each file name: the applied one; else the last, for a failed attempt is replaced by its
+/// successor and a rolled-back file followed.
+fn latest(rows: &[Recorded]) -> HashMap<&str, &Recorded> {
+    let mut by_name: HashMap<&str, &Recorded> = HashMap::with_capacity(rows.len());
+    let of_migrations = rows
+        .iter()
+        .filter(|row| row.filename != SchemaFile::FILENAME);
+    for row in of_migrations.filter(|row| row.status != RowStatus::RolledBack) {
+        let known = by_name.entry(&row.filename).or_insert(row);
+        if known.status != RowStatus::Applied {
+            *known = row;
+        }
+    }
+    by_name
+}
+
+/// The state of every file, in order; the rows of files are taken out of `rows`.
+fn file_entries<'a>(
     files: &'a Files,
-    rows: &'a [Recorded],
-    opening: &Opening,
-    contents: &Contents,
+    rows: &mut HashMap<&str, &'a Recorded>,
     findings: &mut Vec<Finding>,
 ) -> Vec<Entry<'a>> {
-    // The last row of a file name counts: a failed attempt is replaced by its successor, a rolled-back one followed.
-    let mut by_name: HashMap<&str, &Recorded> = HashMap::with_capacity(rows.len());
-    for row in rows
-        .iter()
-        .filter(|row| row.filename != SchemaFile::FILENAME && row.status != RowStatus::RolledBack)
-    {
-        by_name.insert(&row.filename, row);
-    }
-    let newest = by_name
-        .values()
-        .filter(|row| row.status == RowStatus::Applied)
-        .map(|row| row.filename.as_str())
-        .max();
-    let mut entries: Vec<Entry> = Vec::with_capacity(files.migrations.len());
-    for migration in &files.migrations {
-        let row = by_name.remove(migration.name.filename());
-        let state = state(migration, row, newest, findings);
-        entries.push(Entry {
+    let applied = rows.values().filter(|row| row.status == RowStatus::Applied);
+    let newest = applied.map(|row| row.filename.as_str()).max();
+    let entry = |migration: &'a Migration| {
+        let row = rows.remove(migration.name.filename());
+        Entry {
             filename: migration.name.filename(),
             version: migration.name.version(),
             description: migration.description(),
-            state,
+            state: state(migration, row, newest, findings),
             row,
-        });
-    }
-    if matches!(opening, Opening::Nothing) {
-        missing(files, &by_name, contents, &mut entries, findings);
-    }
-    entries
+        }
+    };
+    files.migrations.iter().map(entry).collect()
 }
 
 fn state(
@@ -539,10 +554,10 @@ fn missing<'a>(
         .migrations
         .last()
         .map(|migration| migration.name.filename());
-    let mut waiting: HashMap<&str, &Migration> = HashMap::new();
+    let mut waiting: HashMap<Checksum, &Migration> = HashMap::new();
     for (migration, entry) in files.migrations.iter().zip(entries.iter()) {
         if !entry.state.is_applied() {
-            waiting.insert(&migration.file.checksum, migration);
+            waiting.insert(migration.file.checksum, migration);
         }
     }
     let mut gone: Vec<&Recorded> = rows
@@ -554,10 +569,7 @@ fn missing<'a>(
     let mut newer = Vec::new();
     for row in gone {
         let squashed = row.kind == RowKind::Baseline || contents.holds(row);
-        let twin = row
-            .checksum
-            .as_ref()
-            .and_then(|checksum| waiting.remove(checksum.as_str()));
+        let twin = row.checksum.and_then(|checksum| waiting.remove(&checksum));
         if let Some(migration) = twin {
             findings.push(Finding::Renamed {
                 from: row.filename.clone(),
@@ -576,7 +588,7 @@ fn missing<'a>(
         entries.push(Entry {
             filename: &row.filename,
             version: &row.version,
-            description: row.description.clone(),
+            description: Cow::Borrowed(&row.description),
             state: State::Missing,
             row: Some(row),
         });
@@ -587,13 +599,8 @@ fn missing<'a>(
     }
 }
 
-/// The migrations that are neither applied nor in the baseline to come, up to the goal.
-fn due<'a>(
-    files: &'a Files,
-    opening: &Opening,
-    entries: &[Entry<'a>],
-    goal: &Goal,
-) -> Vec<Due<'a>> {
+/// The migrations that are neither applied nor in the baseline to come, up to the goal. `entries` are those of the files.
+fn due<'a>(files: &'a Files, opening: &Opening, entries: &[Entry], goal: &Goal) -> Vec<Due<'a>> {
     let within = match &goal.to {
         Some(version) => files.through(version),
         None => &files.migrations,
@@ -605,25 +612,18 @@ fn due<'a>(
             .collect(),
         Opening::Nothing | Opening::CreateHistory => HashSet::new(),
     };
-    let rows: HashMap<&str, &Entry> = entries
+    let is_due = |entry: &Entry| !entry.state.is_applied() && !contained.contains(entry.filename);
+    let pairs = within
         .iter()
-        .map(|entry| (entry.filename, entry))
-        .collect();
-    let mut due = Vec::new();
-    for migration in within {
-        let filename = migration.name.filename();
-        let entry = rows.get(filename);
-        if contained.contains(filename) || entry.is_some_and(|entry| entry.state.is_applied()) {
-            continue;
-        }
-        let row = entry.and_then(|entry| entry.row);
-        due.push(Due {
+        .zip(entries)
+        .filter(|(_, entry)| is_due(entry));
+    pairs
+        .map(|(migration, entry)| Due {
             migration,
-            begun: row.map_or(Begun::Not, Recorded::begun),
-            done_checksum: row.and_then(|row| row.sql_checksum.as_deref()),
-        });
-    }
-    due
+            begun: entry.row.map_or(Begun::Not, Recorded::begun),
+            done_checksum: entry.row.and_then(|row| row.sql_checksum),
+        })
+        .collect()
 }
 
 #[cfg(test)]

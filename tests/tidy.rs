@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, &[&str])] = &[
     ("sql", &[]),
     ("error", &[]),
+    ("time", &[]),
     ("timeout", &[]),
     ("cli", &["error"]),
     ("migration", &["error", "sql", "timeout"]),
-    ("plan", &["error", "migration", "sql"]),
+    ("plan", &["error", "migration", "sql", "time"]),
     (
         "database",
-        &["error", "migration", "plan", "sql", "timeout"],
+        &["error", "migration", "plan", "sql", "time", "timeout"],
     ),
     (
         "settings",
@@ -31,7 +32,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "report",
-        &["database", "error", "plan", "settings", "timeout"],
+        &["database", "error", "plan", "settings", "time", "timeout"],
     ),
     (
         "command",

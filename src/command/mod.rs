@@ -16,7 +16,7 @@ use crate::database::session::{Session, Target};
 use crate::database::survey::{Survey, View, survey};
 use crate::error::{Error, Result, ServerError, Trouble};
 use crate::migration::{Files, SchemaFile};
-use crate::plan::Plan;
+use crate::plan::{self, Plan, Recorded};
 use crate::report::Report;
 use crate::settings::Settings;
 use crate::sql::hazard;
@@ -84,12 +84,27 @@ impl<'a> Ground<'a> {
 
     /// Looks at the database.
     fn survey(&self, session: &mut Session, settings: &Settings) -> Result<Survey> {
-        survey(session, &settings.table, &self.schemas, View::OwnSnapshot)
+        let will_write = |rows: &[Recorded]| plan::has_pending(&self.files, rows);
+        survey(
+            session,
+            &settings.table,
+            &self.schemas,
+            View::OwnSnapshot,
+            &will_write,
+        )
     }
 
     /// Looks at the database again, when no other runner is at work.
     fn survey_locked(&self, lock: &mut RunLock, settings: &Settings) -> Result<Survey> {
-        lock.look(|session| survey(session, &settings.table, &self.schemas, View::UnderRunLock))
+        lock.look(|session| {
+            survey(
+                session,
+                &settings.table,
+                &self.schemas,
+                View::UnderRunLock,
+                &|_| true,
+            )
+        })
     }
 }
 

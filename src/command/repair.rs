@@ -113,7 +113,7 @@ fn statement(table: &HistoryTable, repair: &Repair) -> String {
             table.interrupt(
                 migration.name.filename(),
                 *steps_done,
-                &checksum,
+                checksum,
                 "the runner died",
             )
         }

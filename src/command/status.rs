@@ -2,9 +2,12 @@
 
 use super::Ground;
 use crate::cli::{Check, Format};
-use crate::error::{Result, exit};
-use crate::plan::{Goal, History, Plan, plan};
+use crate::database::run_lock;
+use crate::database::session::Session;
+use crate::error::{Error, Result, exit};
+use crate::plan::{Goal, History, Plan, State, plan};
 use crate::report::human::Place;
+use crate::report::json::Stuck;
 use crate::report::{Report, human, json};
 use crate::settings::Settings;
 
@@ -28,7 +31,9 @@ pub(super) fn run(
     };
     match format {
         Format::Json => {
-            report.document(&json::status(&plan, &seen.facts, history, settings.strict));
+            let stuck = is_stuck(&mut session, &plan)?;
+            let document = json::status(&plan, &seen.facts, history, settings.strict, stuck);
+            report.document(&document);
         }
         Format::Human => {
             let target = settings.target.describe();
@@ -44,6 +49,22 @@ pub(super) fn run(
         }
     }
     Ok(exit_code(&plan, settings, check))
+}
+
+/// Whether a file runs by what the history says, while nobody holds the run lock.
+fn is_stuck(session: &mut Session, plan: &Plan) -> Result<Stuck> {
+    let running = plan
+        .entries
+        .iter()
+        .any(|entry| entry.state == State::Running);
+    if !running {
+        return Ok(Stuck::No);
+    }
+    let held = run_lock::is_held(session).map_err(|trouble| Error::Database {
+        doing: "cannot see who holds the run lock".to_owned(),
+        trouble,
+    })?;
+    Ok(if held { Stuck::No } else { Stuck::Yes })
 }
 
 fn exit_code(plan: &Plan, settings: &Settings, check: Check) -> u8 {

@@ -352,7 +352,7 @@ fn failure_record(
             Some(
                 conditions
                     .table
-                    .interrupt(&job.row.filename, steps_done, &checksum, &message),
+                    .interrupt(&job.row.filename, steps_done, checksum, &message),
             )
         }
     }

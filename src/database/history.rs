@@ -6,10 +6,12 @@ use postgres::SimpleQueryRow;
 
 use super::session::{Rows, Session};
 use crate::error::Trouble;
+use crate::migration::checksum::Checksum;
 use crate::migration::{Migration, SchemaFile};
 use crate::plan::{Recorded, RowKind, RowStatus};
 use crate::sql::name::QualifiedName;
 use crate::sql::quote;
+use crate::time::Time;
 
 /// A history table that exists or is to be created, by its full name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +49,8 @@ pub struct NewRow {
     pub version: String,
     pub description: String,
     pub kind: RowKind,
-    pub checksum: String,
-    pub sql_checksum: String,
+    pub checksum: Checksum,
+    pub sql_checksum: Checksum,
 }
 
 /// How a row ends up.
@@ -80,10 +82,10 @@ impl NewRow {
         NewRow {
             filename: migration.name.filename().to_owned(),
             version: migration.name.version().to_owned(),
-            description: migration.description(),
+            description: migration.description().into_owned(),
             kind,
-            checksum: migration.file.checksum.clone(),
-            sql_checksum: migration.file.sql_checksum.clone(),
+            checksum: migration.file.checksum,
+            sql_checksum: migration.file.sql_checksum,
         }
     }
 
@@ -95,8 +97,8 @@ impl NewRow {
             version: through.to_owned(),
             description: schema.description(),
             kind,
-            checksum: schema.file.checksum.clone(),
-            sql_checksum: schema.file.sql_checksum.clone(),
+            checksum: schema.file.checksum,
+            sql_checksum: schema.file.sql_checksum,
         }
     }
 }
@@ -190,8 +192,8 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
             quote::literal(&row.description),
             row.kind.word(),
             status.word(),
-            quote::literal(&row.checksum),
-            quote::literal(&row.sql_checksum),
+            hex(row.checksum),
+            hex(row.sql_checksum),
             quote::literal(TOOL_VERSION),
             quote::optional(error),
         )
@@ -258,11 +260,11 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
     /// A statement that records one more step as done. `checksum` is of the steps that are done then, so that a file
     /// whose beginning was changed is not resumed.
     #[must_use]
-    pub fn progress(&self, filename: &str, done: usize, checksum: &str) -> String {
+    pub fn progress(&self, filename: &str, done: usize, checksum: Checksum) -> String {
         let change = format!(
             "statements_done = {}, sql_checksum = {}",
             done + 1,
-            quote::literal(checksum)
+            hex(checksum)
         );
         let guard = format!(" AND COALESCE(statements_done, 0) OPERATOR(pg_catalog.=) {done}");
         self.change(filename, &change, &guard)
@@ -270,10 +272,16 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
 
     /// A statement that records that a step failed.
     #[must_use]
-    pub fn interrupt(&self, filename: &str, done: usize, checksum: &str, message: &str) -> String {
+    pub fn interrupt(
+        &self,
+        filename: &str,
+        done: usize,
+        checksum: Checksum,
+        message: &str,
+    ) -> String {
         let change = format!(
             "status = 'failed', statements_done = {done}, sql_checksum = {}, error_message = {}",
-            quote::literal(checksum),
+            hex(checksum),
             quote::literal(message)
         );
         self.change(filename, &change, "")
@@ -284,8 +292,8 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
     pub fn finish_steps(&self, row: &NewRow) -> String {
         let change = format!(
             "status = 'applied', checksum = {}, sql_checksum = {}, {DONE_NOW}",
-            quote::literal(&row.checksum),
-            quote::literal(&row.sql_checksum)
+            hex(row.checksum),
+            hex(row.sql_checksum)
         );
         self.change(&row.filename, &change, "")
     }
@@ -310,8 +318,8 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
             self.qualified(),
             quote::literal(&row.filename),
             quote::literal(&row.version),
-            quote::literal(&row.checksum),
-            quote::literal(&row.sql_checksum),
+            hex(row.checksum),
+            hex(row.sql_checksum),
             quote::literal(from),
         ))
     }
@@ -334,7 +342,7 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
     pub fn read(&self, session: &mut Session, end: &str) -> Result<Vec<Recorded>, ReadError> {
         let time = |column: &str| {
             format!(
-                "pg_catalog.to_char(pg_catalog.timezone('UTC', {column}), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+                "CAST(pg_catalog.floor(pg_catalog.date_part('epoch', {column})) AS pg_catalog.int8)"
             )
         };
         let sql = format!(
@@ -428,15 +436,27 @@ const COMMENTS: [(&str, &str); 15] = [
     ("error_message", "of a failed attempt, with its SQLSTATE"),
 ];
 
+/// A checksum as a constant.
+fn hex(checksum: Checksum) -> String {
+    format!("'{checksum}'")
+}
+
 fn recorded(row: &SimpleQueryRow) -> Result<Recorded, ReadError> {
     let text = |index: usize| row.try_get(index).ok().flatten().map(str::to_owned);
     let required = |index: usize| text(index).unwrap_or_default();
     let word = |index: usize| row.try_get(index).ok().flatten().unwrap_or("");
+    let time = |index: usize| word(index).parse().ok().map(Time);
     let unknown = |column: &str, value: &str| {
         ReadError::Unknown(format!(
             "{} has {column} \"{value}\", which this version of onward does not know",
             word(0)
         ))
+    };
+    let checksum = |column: &str, index: usize| match word(index) {
+        "" => Ok(None),
+        text => Checksum::parse(text)
+            .map(Some)
+            .ok_or_else(|| unknown(column, text)),
     };
     let (kind, status) = (word(3), word(4));
     Ok(Recorded {
@@ -445,14 +465,14 @@ fn recorded(row: &SimpleQueryRow) -> Result<Recorded, ReadError> {
         description: required(2),
         kind: by_word(&RowKind::WORDS, kind).ok_or_else(|| unknown("kind", kind))?,
         status: by_word(&RowStatus::WORDS, status).ok_or_else(|| unknown("status", status))?,
-        checksum: text(5),
-        sql_checksum: text(6),
-        started_at: required(7),
-        applied_at: text(8),
-        execution_time_ms: text(9).and_then(|ms| ms.parse().ok()),
+        checksum: checksum("checksum", 5)?,
+        sql_checksum: checksum("sql_checksum", 6)?,
+        started_at: time(7).unwrap_or(Time(0)),
+        applied_at: time(8),
+        execution_time_ms: word(9).parse().ok(),
         applied_by: required(10),
         error_message: text(11),
-        steps_done: text(12).and_then(|done| done.parse().ok()).unwrap_or(0),
+        steps_done: word(12).parse().unwrap_or(0),
     })
 }
 

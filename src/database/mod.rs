@@ -14,3 +14,4 @@ mod socket;
 mod steps;
 pub mod survey;
 pub mod tools;
+mod trust;

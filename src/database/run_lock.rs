@@ -141,10 +141,13 @@ impl Locked {
     }
 }
 
-/// An expression that tells whether somebody holds the run lock of this database.
-#[must_use]
-pub fn held_sql() -> String {
-    format!("EXISTS (SELECT 1 FROM {})", lock_rows())
+/// Whether somebody holds the run lock of this database.
+///
+/// # Errors
+/// What the server or the connection said.
+pub fn is_held(session: &mut Session) -> std::result::Result<bool, Trouble> {
+    let answers = session.ask(&format!("SELECT 1 FROM {}", lock_rows()))?;
+    Ok(answers.first().is_some_and(|rows| !rows.is_empty()))
 }
 
 /// Tries once; who holds the lock if it is not to be had, and then nothing is open any more.

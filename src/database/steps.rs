@@ -49,7 +49,7 @@ impl Locked {
             let record = conditions.table.progress(
                 &job.row.filename,
                 done,
-                &job.file.checksum_of_steps(done + 1),
+                job.file.checksum_of_steps(done + 1),
             );
             match &step.manner {
                 Manner::Transaction { modes } => {

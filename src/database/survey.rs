@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use postgres::SimpleQueryRow;
 
 use super::history::{self, HistoryTable, MissingSchema, ReadError};
-use super::run_lock;
 use super::session::Session;
 use super::tools;
+use super::trust::distrust;
 use crate::error::{Error, Result, Trouble};
-use crate::plan::{Finding, History, NoHistory, Observed, PresentHistory, Standing};
+use crate::plan::{Finding, History, NoHistory, Observed, PresentHistory, Recorded, Standing};
 use crate::sql::name::{QualifiedName, TableName};
 use crate::sql::quote::{identifier, literal, text_array};
 
@@ -30,8 +30,6 @@ pub struct Facts {
     pub standard_conforming_strings: bool,
     /// The server can notice that a client is gone while it works (`client_connection_check_interval`).
     pub checks_connection: bool,
-    /// Somebody holds the run lock.
-    pub run_lock_held: bool,
 }
 
 /// All that was seen.
@@ -56,7 +54,7 @@ pub enum View {
 /// Waiting for somebody who has locked the history ends.
 const BEGIN_LOOK: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL lock_timeout = 10000; ";
 
-/// Looks at the database, in two round trips.
+/// Looks at the database: in two round trips, and in a third one if the history has rows such that it will be written.
 ///
 /// `schemas` are those that the schema file names: what stands in them counts as the database's own.
 ///
@@ -67,14 +65,14 @@ pub fn survey(
     name: &TableName,
     schemas: &BTreeSet<String>,
     view: View,
+    will_write: &dyn Fn(&[Recorded]) -> bool,
 ) -> Result<Survey> {
     let (begin, end) = match view {
         View::OwnSnapshot => (BEGIN_LOOK, "; COMMIT"),
         View::UnderRunLock => ("SET LOCAL lock_timeout = 10000; ", ""),
     };
     let look = format!(
-        "{begin}{};\n{};\n{}",
-        facts_sql(),
+        "{begin}{FACTS};\n{};\n{}",
         candidates_sql(name),
         schema_sql(name)
     );
@@ -108,8 +106,14 @@ pub fn survey(
             }
             (None, History::Unusable(finding))
         }
-        Choice::History { table, distrust } => {
-            let history = read(session, &table, distrust, end)?;
+        Choice::History(table) => {
+            let mut history = read(session, &table, end)?;
+            if let History::Present(present) = &mut history
+                && will_write(&present.rows)
+            {
+                present.distrust =
+                    distrust(session, &table).map_err(failed("cannot look at the history"))?;
+            }
             (Some(table), history)
         }
         Choice::None => (
@@ -151,17 +155,13 @@ fn failed(doing: &'static str) -> impl Fn(Trouble) -> Error {
     }
 }
 
-fn facts_sql() -> String {
-    format!(
-        "SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.current_setting('server_version'), \
-         pg_catalog.current_database(), current_user, pg_catalog.current_setting('transaction_read_only'), \
-         pg_catalog.pg_is_in_recovery(), pg_catalog.array_to_string(pg_catalog.current_schemas(false), E'\\n'), \
-         (SELECT s.name FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s(name, place) \
-         WHERE NOT pg_catalog.starts_with(CAST(s.name AS pg_catalog.text), 'pg_') ORDER BY s.place LIMIT 1), pg_catalog.current_setting('standard_conforming_strings'), \
-         pg_catalog.strpos(pg_catalog.version(), 'linux'), {}",
-        run_lock::held_sql()
-    )
-}
+const FACTS: &str = "SELECT pg_catalog.current_setting('server_version_num'), \
+     pg_catalog.current_setting('server_version'), pg_catalog.current_database(), current_user, \
+     pg_catalog.current_setting('transaction_read_only'), pg_catalog.pg_is_in_recovery(), \
+     pg_catalog.array_to_string(pg_catalog.current_schemas(false), E'\\n'), \
+     (SELECT s.name FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s(name, place) \
+     WHERE NOT pg_catalog.starts_with(CAST(s.name AS pg_catalog.text), 'pg_') ORDER BY s.place LIMIT 1), \
+     pg_catalog.current_setting('standard_conforming_strings'), pg_catalog.strpos(pg_catalog.version(), 'linux')";
 
 /// One row if the schema exists that `--table` names.
 fn schema_sql(name: &TableName) -> String {
@@ -190,7 +190,6 @@ fn facts(row: &SimpleQueryRow) -> Facts {
         first_schema: row.try_get(7).ok().flatten().map(str::to_owned),
         standard_conforming_strings: text(8) == "on",
         checks_connection: version_num >= 140_000 && text(9) != "0",
-        run_lock_held: text(10) == "t",
     }
 }
 
@@ -201,18 +200,14 @@ struct Candidate {
     on_path: bool,
     /// What speaks against reading it; empty for nothing.
     read_problems: String,
-    /// What speaks against writing to it; empty for nothing.
-    write_problems: String,
     /// Name and type of each column, types of other schemas than `pg_catalog` as `?`.
     columns: Vec<(String, String)>,
     /// The role may look into the schema; it may read the table.
     usable: (bool, bool),
 }
 
-/// The tables of that name, those on the `search_path` first and in its order, each with what speaks against it.
-///
-/// A table that somebody else planted would run his code with our rights: in a trigger, a rule, a default, a check or
-/// an index. Superusers are members of every role, so membership does not speak for a table's owner there.
+/// The tables of that name, those on the `search_path` first and in its order, each with what speaks against reading it:
+/// a rule or a policy would run somebody else's code with our rights.
 fn candidates_sql(name: &TableName) -> String {
     let within = name.schema.as_ref().map_or_else(String::new, |schema| {
         format!(" AND n.nspname OPERATOR(pg_catalog.=) {}", literal(schema))
@@ -220,22 +215,15 @@ fn candidates_sql(name: &TableName) -> String {
     format!(
         "SELECT n.nspname, c.relname, pg_catalog.array_position(pg_catalog.current_schemas(false), n.nspname),
   pg_catalog.concat_ws(', ', {READ_PROBLEMS}),
-  pg_catalog.concat_ws(', ', {WRITE_PROBLEMS}, {}, {}, {}),
   (SELECT pg_catalog.string_agg(pg_catalog.concat(a.attname, ' ', CASE WHEN t.typnamespace OPERATOR(pg_catalog.=)
       CAST(CAST('pg_catalog' AS pg_catalog.regnamespace) AS pg_catalog.oid) THEN CAST(t.typname AS pg_catalog.text) ELSE '?' END), E'\\n' ORDER BY a.attnum)
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
     WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped),
   pg_catalog.has_schema_privilege(n.oid, 'USAGE'), pg_catalog.has_table_privilege(c.oid, 'SELECT')
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) c.relowner
-CROSS JOIN pg_catalog.pg_roles me CROSS JOIN pg_catalog.pg_database d
 WHERE c.relname OPERATOR(pg_catalog.=) {} AND c.relkind OPERATOR(pg_catalog.=) ANY (CAST(ARRAY['r', 'v', 'm', 'f', 'p', 'S', 'i', 'I', 'c'] AS pg_catalog.\"char\"[]))
   AND NOT pg_catalog.starts_with(CAST(n.nspname AS pg_catalog.text), 'pg_'){within}
-  AND me.rolname OPERATOR(pg_catalog.=) current_user AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
 ORDER BY 3, 1",
-        calls_user_code("pg_attrdef", "adrelid", "default"),
-        calls_user_code("pg_constraint", "conrelid", "constraint"),
-        calls_user_code("pg_index", "indrelid", "index"),
         literal(&name.name)
     )
 }
@@ -243,40 +231,9 @@ ORDER BY 3, 1",
 const READ_PROBLEMS: &str = "
     CASE WHEN c.relkind OPERATOR(pg_catalog.<>) 'r' THEN 'is not an ordinary table' END,
     CASE WHEN c.relpersistence OPERATOR(pg_catalog.<>) 'p' THEN 'is not permanent: a crash of the server would empty it' END,
-    CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite r WHERE r.ev_class OPERATOR(pg_catalog.=) c.oid) THEN 'has rules' END,
+    CASE WHEN c.relhasrules AND EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite r WHERE r.ev_class OPERATOR(pg_catalog.=) c.oid) THEN 'has rules' END,
     CASE WHEN c.relrowsecurity THEN 'has row security' END,
-    CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_inherits i WHERE i.inhparent OPERATOR(pg_catalog.=) c.oid) THEN 'has child tables' END";
-
-const WRITE_PROBLEMS: &str = "
-    CASE WHEN NOT (o.rolname OPERATOR(pg_catalog.=) current_user OR o.rolsuper OR o.oid OPERATOR(pg_catalog.=) d.datdba
-      OR (NOT me.rolsuper AND pg_catalog.pg_has_role(me.oid, o.oid, 'MEMBER'))) THEN pg_catalog.concat('is owned by ', pg_catalog.quote_ident(o.rolname)) END,
-    CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t WHERE t.tgrelid OPERATOR(pg_catalog.=) c.oid AND NOT t.tgisinternal) THEN 'has triggers' END,
-    CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
-      WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped AND t.typnamespace
-      OPERATOR(pg_catalog.<>) CAST(CAST('pg_catalog' AS pg_catalog.regnamespace) AS pg_catalog.oid)) THEN 'has a column of a user type' END,
-    CASE WHEN NOT EXISTS (SELECT 1 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) i.indrelid
-      AND a.attname OPERATOR(pg_catalog.=) 'filename' WHERE i.indrelid OPERATOR(pg_catalog.=) c.oid AND i.indisunique AND i.indisvalid
-      AND i.indnatts OPERATOR(pg_catalog.=) 1 AND i.indkey[0] OPERATOR(pg_catalog.=) a.attnum) THEN 'has no unique index on filename' END,
-    CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'r' AND NOT (pg_catalog.has_table_privilege(c.oid, 'INSERT')
-      AND pg_catalog.has_table_privilege(c.oid, 'UPDATE') AND pg_catalog.has_table_privilege(c.oid, 'DELETE'))
-      THEN pg_catalog.concat('does not let ', pg_catalog.quote_ident(current_user), ' INSERT, UPDATE and DELETE') END";
-
-/// Whether something of the table (its defaults, say, in the catalog of those) uses a function, an operator or a type
-/// that is not PostgreSQL's own: only those have entries in `pg_depend`.
-fn calls_user_code(catalog: &str, of_table: &str, what: &str) -> String {
-    let (oid, article) = match catalog {
-        "pg_index" => ("indexrelid", "an"),
-        _ => ("oid", "a"),
-    };
-    format!(
-        "CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.{catalog} x JOIN pg_catalog.pg_depend p ON p.objid OPERATOR(pg_catalog.=) x.{oid}
-      JOIN pg_catalog.pg_class k ON k.oid OPERATOR(pg_catalog.=) p.refclassid WHERE x.{of_table} OPERATOR(pg_catalog.=) c.oid
-      AND p.classid OPERATOR(pg_catalog.=) CAST(CAST('pg_catalog.{}' AS pg_catalog.regclass) AS pg_catalog.oid)
-      AND CAST(k.relname AS pg_catalog.text) OPERATOR(pg_catalog.=) ANY (CAST(ARRAY['pg_proc', 'pg_operator', 'pg_type', 'pg_opclass', 'pg_opfamily'] AS pg_catalog.text[])))
-      THEN 'has {article} {what} that calls user code' END",
-        if catalog == "pg_index" { "pg_class" } else { catalog },
-    )
-}
+    CASE WHEN c.relhassubclass AND EXISTS (SELECT 1 FROM pg_catalog.pg_inherits i WHERE i.inhparent OPERATOR(pg_catalog.=) c.oid) THEN 'has child tables' END";
 
 fn candidate(row: &SimpleQueryRow) -> Candidate {
     let text = |index: usize| row.try_get(index).ok().flatten().unwrap_or("");
@@ -289,9 +246,8 @@ fn candidate(row: &SimpleQueryRow) -> Candidate {
         name: text(1).to_owned(),
         on_path: row.try_get(2).ok().flatten().is_some(),
         read_problems: text(3).to_owned(),
-        write_problems: text(4).to_owned(),
-        columns: text(5).lines().map(column).collect(),
-        usable: (text(6) == "t", text(7) == "t"),
+        columns: text(4).lines().map(column).collect(),
+        usable: (text(5) == "t", text(6) == "t"),
     }
 }
 
@@ -321,10 +277,7 @@ impl Candidate {
 /// Which table is the history.
 enum Choice {
     None,
-    History {
-        table: HistoryTable,
-        distrust: Option<String>,
-    },
+    History(HistoryTable),
     Unusable(Finding),
 }
 
@@ -360,8 +313,7 @@ fn choose(candidates: &[Candidate], name: &TableName, facts: &Facts) -> Choice {
             role: identifier(&facts.current_user),
         });
     }
-    let distrust = Some(candidate.write_problems.clone()).filter(|problems| !problems.is_empty());
-    Choice::History { table, distrust }
+    Choice::History(table)
 }
 
 fn not_ours(stranger: &Candidate) -> Finding {
@@ -384,17 +336,12 @@ fn not_ours(stranger: &Candidate) -> Finding {
     }
 }
 
-fn read(
-    session: &mut Session,
-    table: &HistoryTable,
-    distrust: Option<String>,
-    end: &str,
-) -> Result<History> {
+fn read(session: &mut Session, table: &HistoryTable, end: &str) -> Result<History> {
     match table.read(session, end) {
         Ok(rows) => Ok(History::Present(PresentHistory {
             table: table.to_string(),
             rows,
-            distrust,
+            distrust: None,
         })),
         Err(ReadError::Trouble(trouble)) => Err(failed("cannot read the history")(trouble)),
         Err(ReadError::Unknown(problem)) => Ok(History::Unusable(Finding::Unreadable {

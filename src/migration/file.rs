@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use super::checksum::{Checksum, TokenHash};
 use super::directive::{Header, Role};
 use super::execution::{Execution, Script, Step};
 use super::psql;
 use super::sections::{Sections, blank};
-use super::text::{self, TokenHash};
+use super::text;
 use crate::error::{Excerpt, FileFault};
 use crate::sql::name::QualifiedName;
 use crate::sql::splitter::{self, Statement};
@@ -27,9 +28,9 @@ pub struct SqlFile {
     /// The text without a byte order mark; blank where another tool's markers set a way back apart.
     pub text: String,
     /// SHA-256 of the text with LF line ends, as it stands in the file.
-    pub checksum: String,
+    pub checksum: Checksum,
     /// SHA-256 of the tokens that are neither comment nor white space, as they stand in the file.
-    pub sql_checksum: String,
+    pub sql_checksum: Checksum,
     pub header: Header,
     pub statements: Vec<Statement>,
     pub execution: Execution,
@@ -67,7 +68,7 @@ impl SqlFile {
         let mut tokens = TokenHash::default();
         let mut statements = split(&path, &text, &mut |token| tokens.add(token))?;
         let mut header = Header::read(&path, &text, role)?;
-        let checksum = text::checksum(&text);
+        let checksum = Checksum::of_text(&text);
         let text = match Sections::find(&path, &text)? {
             None => text,
             Some(sections) => {
@@ -190,9 +191,9 @@ impl SqlFile {
 
     /// The hash over the tokens of the first `count` steps: what a file must still begin with to be resumed there.
     #[must_use]
-    pub fn checksum_of_steps(&self, count: usize) -> String {
+    pub fn checksum_of_steps(&self, count: usize) -> Checksum {
         let Execution::Steps(steps) = &self.execution else {
-            return self.sql_checksum.clone();
+            return self.sql_checksum;
         };
         let mut tokens = TokenHash::default();
         for statement in steps
@@ -569,7 +570,7 @@ mod tests {
     fn checksums_are_for_ever() {
         let sums = |text: &[u8]| {
             parse(text)
-                .map(|file| (file.checksum, file.sql_checksum))
+                .map(|file| (file.checksum.to_string(), file.sql_checksum.to_string()))
                 .unwrap()
         };
         let (lf, sql) = sums("CREATE TABLE t (id int);\n-- café\n".as_bytes());

@@ -1,8 +1,8 @@
 //! The only reader of the disk: the migrations folder and the schema file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::directive::Role;
@@ -46,8 +46,9 @@ impl Files {
         match sources(&location.dir) {
             Ok((sources, bad_names)) => {
                 faults.extend(bad_names);
+                let mut buffer = Vec::with_capacity(BUFFER);
                 for source in sources {
-                    match read(&source.path).and_then(|bytes| {
+                    match read(&source.path, source.kind, &mut buffer).and_then(|bytes| {
                         SqlFile::parse(show(&source.path), bytes, Role::Migration)
                     }) {
                         Ok(file) => migrations.push(Migration {
@@ -114,9 +115,21 @@ pub fn sorts_through(filename: &str, version: &str) -> bool {
     filename.as_bytes() < boundary.as_slice()
 }
 
+/// Most files fit in; then one call reads a file, and a second one finds its end.
+const BUFFER: usize = 64 * 1024;
+
 struct Source {
     name: Name,
     path: PathBuf,
+    kind: Known,
+}
+
+/// What the listing of the folder told of a file, so that nobody has to ask again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    File,
+    /// Not an ordinary file; perhaps a link to one.
+    Nothing,
 }
 
 /// The migrations of a folder in file-name order, and the names that make no sense.
@@ -125,7 +138,12 @@ fn sources(dir: &Path) -> std::result::Result<(Vec<Source>, Vec<FileFault>), Fil
     let (mut sources, mut faults) = (BTreeMap::new(), Vec::new());
     let mut ways_back = Vec::new();
     for entry in listing {
-        let path = entry.map_err(|error| unreadable(dir, &error))?.path();
+        let entry = entry.map_err(|error| unreadable(dir, &error))?;
+        let path = entry.path();
+        let kind = match entry.file_type() {
+            Ok(kind) if kind.is_file() => Known::File,
+            _ => Known::Nothing,
+        };
         let raw_name = path.file_name().unwrap_or_default();
         let Some(filename) = raw_name.to_str() else {
             if raw_name.as_encoded_bytes().ends_with(b".sql") {
@@ -144,18 +162,22 @@ fn sources(dir: &Path) -> std::result::Result<(Vec<Source>, Vec<FileFault>), Fil
             ways_back.push((stem.to_owned(), path));
         } else if filename.strip_suffix(".sql").is_some() {
             match Name::parse(filename) {
-                Some(name) => drop(sources.insert(filename.to_owned(), Source { name, path })),
+                Some(name) => drop(sources.insert(filename.to_owned(), Source { name, path, kind })),
                 None => faults.push(fault(
                     &path,
                     "the name of a migration begins with its number",
                     "name it like 0001_users.sql (digits, _ or -, a name), or begin the name with _ to have it ignored",
                 )),
             }
-        } else if path.is_dir()
+        } else if kind == Known::Nothing
             && let Some(name) = Name::parse(filename)
+            && path.is_dir()
         {
             match folder_source(&path) {
-                Some(path) => drop(sources.insert(filename.to_owned(), Source { name, path })),
+                Some(path) => {
+                    let kind = Known::Nothing;
+                    drop(sources.insert(filename.to_owned(), Source { name, path, kind }));
+                }
                 None => faults.push(fault(
                     &path,
                     "a numbered folder holds neither up.sql nor migration.sql",
@@ -164,8 +186,12 @@ fn sources(dir: &Path) -> std::result::Result<(Vec<Source>, Vec<FileFault>), Fil
             }
         }
     }
+    let stems: HashSet<&str> = sources
+        .values()
+        .map(|source: &Source| source.name.stem())
+        .collect();
     for (stem, path) in ways_back {
-        if !sources.values().any(|source| source.name.stem() == stem) {
+        if !stems.contains(stem.as_str()) {
             let hint = format!("it needs {stem}.sql or {stem}.up.sql beside it");
             faults.push(fault(&path, "a way back without its migration", &hint));
         }
@@ -192,28 +218,37 @@ fn read_schema(schema: &SchemaPath) -> std::result::Result<Option<SchemaFile>, F
         }
         SchemaPath::Usual(path) | SchemaPath::Named(path) => path,
     };
-    let file = SqlFile::parse(show(path), read(path)?, Role::SchemaFile)?;
+    let bytes = read(path, Known::Nothing, &mut Vec::new())?;
+    let file = SqlFile::parse(show(path), bytes, Role::SchemaFile)?;
     Ok(Some(SchemaFile { file }))
 }
 
 /// Reads an ordinary file; opening anything else (a FIFO, say) could wait without end.
-fn read(path: &Path) -> std::result::Result<Vec<u8>, FileFault> {
-    let kind = fs::metadata(path)
-        .map_err(|error| unreadable(path, &error))?
-        .file_type();
-    if kind.is_file() {
-        return fs::read(path).map_err(|error| unreadable(path, &error));
+fn read(path: &Path, kind: Known, buffer: &mut Vec<u8>) -> std::result::Result<Vec<u8>, FileFault> {
+    if kind == Known::Nothing {
+        let kind = fs::metadata(path)
+            .map_err(|error| unreadable(path, &error))?
+            .file_type();
+        if !kind.is_file() {
+            let what = if kind.is_dir() {
+                "a folder"
+            } else {
+                "a FIFO, socket or device"
+            };
+            return Err(fault(
+                path,
+                &format!("not a file but {what}"),
+                "put an ordinary file there, or rename it",
+            ));
+        }
     }
-    let what = if kind.is_dir() {
-        "a folder"
-    } else {
-        "a FIFO, socket or device"
-    };
-    Err(fault(
-        path,
-        &format!("not a file but {what}"),
-        "put an ordinary file there, or rename it",
-    ))
+    buffer.clear();
+    let file = fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    // A bounded reader does not ask for the size first.
+    file.take(u64::MAX)
+        .read_to_end(buffer)
+        .map_err(|error| unreadable(path, &error))?;
+    Ok(buffer.as_slice().to_owned())
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> FileFault {

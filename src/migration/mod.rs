@@ -2,6 +2,7 @@
 //!
 //! Only `folder` reads the disk. Nothing here knows of databases, plans or printing.
 
+pub mod checksum;
 pub mod directive;
 pub mod execution;
 pub mod file;
@@ -11,6 +12,7 @@ mod psql;
 pub mod sections;
 mod text;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 pub use file::SqlFile;
@@ -30,12 +32,11 @@ pub struct Migration {
 impl Migration {
     /// What the history says of it: the `Description:` of its header, else its name in words.
     #[must_use]
-    pub fn description(&self) -> String {
-        self.file
-            .header
-            .description
-            .clone()
-            .unwrap_or_else(|| self.name.words())
+    pub fn description(&self) -> Cow<'_, str> {
+        match &self.file.header.description {
+            Some(description) => Cow::Borrowed(description),
+            None => Cow::Owned(self.name.words()),
+        }
     }
 }
 

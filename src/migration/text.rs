@@ -1,8 +1,4 @@
-//! Bytes of a file as text: decoding, lines, and the checksum of it. Pure.
-
-use std::fmt::Write as _;
-
-use sha2::{Digest, Sha256};
+//! Bytes of a file as text: decoding, and lines. Pure.
 
 use crate::error::{Excerpt, FileFault};
 
@@ -58,41 +54,4 @@ pub(super) fn excerpt(text: &str, offset: usize) -> Excerpt {
         column: text[start..offset].chars().count() + 1,
         text: text[start..end].trim_end_matches('\r').to_owned(),
     }
-}
-
-/// SHA-256 of the text with LF line ends, so that `sha256sum` of an LF file prints the same. Stored: the rule is for
-/// ever.
-pub(super) fn checksum(text: &str) -> String {
-    let mut hash = Sha256::new();
-    for (i, part) in text.split("\r\n").enumerate() {
-        if i > 0 {
-            hash.update(b"\n");
-        }
-        hash.update(part.as_bytes());
-    }
-    hex(&hash.finalize())
-}
-
-/// A hash over tokens, each followed by 0x1F. Stored: the rule is for ever.
-#[derive(Default)]
-pub(super) struct TokenHash(Sha256);
-
-impl TokenHash {
-    pub(super) fn add(&mut self, token: &str) {
-        self.0.update(token.as_bytes());
-        self.0.update([0x1F]);
-    }
-
-    pub(super) fn finish(self) -> String {
-        hex(&self.0.finalize())
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{Nonempty, Strictness};
 use crate::error::{Count, Escaped, Names, Shell};
+use crate::time::Time;
 
 /// One thing that the user must know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,17 +20,11 @@ pub enum Finding {
     /// Only comments or layout of an applied file changed.
     LayoutChanged { filename: String },
     /// The SQL of an applied file changed.
-    Changed {
-        filename: String,
-        applied_at: String,
-    },
+    Changed { filename: String, applied_at: Time },
     /// A pending file sorts below an applied one.
     OutOfOrder { filename: String, newest: String },
     /// An applied file is gone.
-    Missing {
-        filename: String,
-        applied_at: String,
-    },
+    Missing { filename: String, applied_at: Time },
     /// The history goes on where the files end.
     NewerDatabase { filenames: Vec<String> },
     /// An applied file is gone, and a pending one has its text.

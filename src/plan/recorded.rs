@@ -1,5 +1,8 @@
 //! A row of the history, as a value.
 
+use crate::migration::checksum::Checksum;
+use crate::time::Time;
+
 /// What the history says of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
@@ -9,12 +12,10 @@ pub struct Recorded {
     pub kind: RowKind,
     pub status: RowStatus,
     /// None where the file was not there when the row was written.
-    pub checksum: Option<String>,
-    pub sql_checksum: Option<String>,
-    /// RFC 3339, UTC.
-    pub started_at: String,
-    /// RFC 3339, UTC.
-    pub applied_at: Option<String>,
+    pub checksum: Option<Checksum>,
+    pub sql_checksum: Option<Checksum>,
+    pub started_at: Time,
+    pub applied_at: Option<Time>,
     pub execution_time_ms: Option<u64>,
     pub applied_by: String,
     pub error_message: Option<String>,
@@ -81,13 +82,10 @@ impl Recorded {
         }
     }
 
-    /// When it was applied, or begun, as people write it: `2026-03-02 10:15:00Z`.
+    /// When it was applied, or begun.
     #[must_use]
-    pub fn when(&self) -> String {
-        self.applied_at
-            .as_ref()
-            .unwrap_or(&self.started_at)
-            .replace('T', " ")
+    pub fn when(&self) -> Time {
+        self.applied_at.unwrap_or(self.started_at)
     }
 }
 

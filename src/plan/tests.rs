@@ -1,6 +1,7 @@
 use super::*;
 use crate::migration::SqlFile;
 use crate::migration::directive::Role;
+use crate::time::Time;
 
 fn file(name: &str, text: &str, role: Role) -> SqlFile {
     SqlFile::parse(name.to_owned(), text.as_bytes().to_vec(), role).expect(name)
@@ -33,13 +34,13 @@ fn row(name: &str, status: RowStatus) -> Recorded {
     Recorded {
         filename: name.to_owned(),
         version: migration.name.version().to_owned(),
-        description: migration.description(),
+        description: migration.description().into_owned(),
         kind: RowKind::Migration,
         status,
         checksum: Some(migration.file.checksum),
         sql_checksum: Some(migration.file.sql_checksum),
-        started_at: "2026-03-02T10:15:00Z".to_owned(),
-        applied_at: (status == RowStatus::Applied).then(|| "2026-03-02T10:15:00Z".to_owned()),
+        started_at: Time(1_772_446_500),
+        applied_at: (status == RowStatus::Applied).then_some(Time(1_772_446_500)),
         execution_time_ms: Some(1),
         applied_by: "app".to_owned(),
         error_message: None,

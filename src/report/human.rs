@@ -1,10 +1,12 @@
 //! `status` for people.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use crate::database::survey::Facts;
 use crate::error::{Count, Escaped};
-use crate::plan::{Entry, Opening, Plan, Recorded, RowKind, RowStatus, State};
+use crate::plan::{Entry, Opening, Plan, RowKind, RowStatus, State};
 use crate::timeout::Spoken;
 
 /// Where the history stands, in words.
@@ -74,32 +76,36 @@ fn baseline(plan: &Plan) -> String {
 
 const HEADS: [&str; 6] = ["state", "file", "description", "applied at", "time", "by"];
 
+/// The cells of a line of the table.
+type Cells<'a> = [Cow<'a, str>; 6];
+
 fn table(page: &mut String, entries: &[Entry]) {
-    let rows: Vec<[String; 6]> = entries.iter().map(cells).collect();
-    let mut widths = HEADS.map(str::len);
+    let rows: Vec<Cells> = std::iter::once(HEADS.map(Cow::Borrowed))
+        .chain(entries.iter().map(cells))
+        .collect();
+    let mut widths = [0; HEADS.len()];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
-    line(page, &HEADS.map(str::to_owned), &widths);
     for row in &rows {
         line(page, row, &widths);
     }
 }
 
-fn line(page: &mut String, cells: &[String; 6], widths: &[usize; 6]) {
+fn line(page: &mut String, cells: &Cells, widths: &[usize; HEADS.len()]) {
     let start = page.len();
     for (cell, width) in cells.iter().zip(widths) {
-        // Writing to a String cannot fail.
-        let _ = write!(page, "{cell:width$}  ");
+        page.push_str(cell);
+        page.extend(std::iter::repeat_n(' ', width + 2 - cell.chars().count()));
     }
     let end = page[start..].trim_end().len();
     page.truncate(start + end);
     page.push('\n');
 }
 
-fn cells(entry: &Entry) -> [String; 6] {
+fn cells<'a>(entry: &'a Entry) -> Cells<'a> {
     let row = entry.row.filter(|row| row.status == RowStatus::Applied);
     let state = match (entry.state, row.map(|row| row.kind)) {
         (State::Applied, Some(kind)) if kind != RowKind::Migration => kind.word(),
@@ -108,16 +114,24 @@ fn cells(entry: &Entry) -> [String; 6] {
     let time = row
         .filter(|row| row.kind == RowKind::Migration)
         .and_then(|row| row.execution_time_ms);
+    let owned = |text: Option<String>| Cow::Owned(text.unwrap_or_default());
     [
-        state.to_owned(),
-        Escaped(entry.filename).to_string(),
-        Escaped(&entry.description).to_string(),
-        row.map(Recorded::when).unwrap_or_default(),
-        time.map(|ms| Spoken(std::time::Duration::from_millis(ms)).to_string())
-            .unwrap_or_default(),
-        row.map(|row| Escaped(&row.applied_by).to_string())
-            .unwrap_or_default(),
+        Cow::Borrowed(state),
+        escaped(entry.filename),
+        escaped(&entry.description),
+        owned(row.map(|row| row.when().to_string())),
+        owned(time.map(|ms| Spoken(Duration::from_millis(ms)).to_string())),
+        row.map_or(Cow::Borrowed(""), |row| escaped(&row.applied_by)),
     ]
+}
+
+/// A text from outside, as it is if it can be printed so.
+fn escaped(text: &str) -> Cow<'_, str> {
+    if text.chars().any(char::is_control) {
+        Cow::Owned(Escaped(text).to_string())
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// `10 migrations: 8 applied, 2 pending`

@@ -2,12 +2,27 @@
 
 use serde_json::{Value, json};
 
+use crate::time::Time;
+
 use crate::database::survey::Facts;
 use crate::plan::{Entry, Plan, Recorded, RowStatus, Severity, State, Strictness};
 
+/// Whether nobody is at work on a file that is `running`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stuck {
+    Yes,
+    No,
+}
+
 /// The document that `status --json` prints.
 #[must_use]
-pub fn status(plan: &Plan, facts: &Facts, history: Option<&str>, strict: Strictness) -> String {
+pub fn status(
+    plan: &Plan,
+    facts: &Facts,
+    history: Option<&str>,
+    strict: Strictness,
+    stuck: Stuck,
+) -> String {
     let count = |status: &str| {
         plan.entries
             .iter()
@@ -15,7 +30,10 @@ pub fn status(plan: &Plan, facts: &Facts, history: Option<&str>, strict: Strictn
             .count()
     };
     let (failed, running) = (count("failed"), count("running"));
-    let stuck = if facts.run_lock_held { 0 } else { running };
+    let stuck = match stuck {
+        Stuck::Yes => running,
+        Stuck::No => 0,
+    };
     let healthy = plan.refusals(strict) == 0 && failed == 0 && stuck == 0;
     let document = json!({
         "database": facts.database,
@@ -57,10 +75,10 @@ fn migration(entry: &Entry) -> Value {
         "status": word(entry),
         "state": state(entry.state),
         "kind": row.map(|row| row.kind.word()),
-        "started_at": row.map(|row| &row.started_at),
-        "completed_at": row.and_then(|row| row.applied_at.as_ref()),
+        "started_at": row.map(|row| row.started_at.rfc3339()),
+        "completed_at": row.and_then(|row| row.applied_at).map(Time::rfc3339),
         "duration_ms": row.and_then(|row| row.execution_time_ms),
-        "checksum": row.and_then(|row| row.checksum.as_ref()),
+        "checksum": row.and_then(|row| row.checksum).map(|checksum| checksum.to_string()),
         "applied_by": row.map(|row| &row.applied_by),
         "error_message": row.and_then(|row| row.error_message.as_ref()),
     })
@@ -72,9 +90,9 @@ fn baseline(row: &Recorded) -> Value {
         "name": row.filename,
         "through": (!row.version.is_empty()).then_some(&row.version),
         "kind": row.kind.word(),
-        "completed_at": row.applied_at,
+        "completed_at": row.applied_at.map(Time::rfc3339),
         "duration_ms": row.execution_time_ms,
-        "checksum": row.checksum,
+        "checksum": row.checksum.map(|checksum| checksum.to_string()),
         "applied_by": row.applied_by,
     })
 }

@@ -665,16 +665,37 @@ pub(super) mod tests {
 
     /// # Panics
     ///
-    /// If the tokens of the text do not add up to it.
+    /// If the tokens of the text do not add up to it, or if one of them is
+    /// another token on its own, in any state that the lexer can begin in.
     #[track_caller]
     pub(in crate::sql) fn check_adds_up(text: &str) {
-        let mut lexer = Lexer::new(text);
+        for (conforming, copy) in [(true, false), (false, false), (true, true)] {
+            let mut lexer = Lexer::new(text);
+            lexer.set_standard_conforming_strings(conforming);
+            if copy {
+                lexer.expect_copy_data();
+            }
+            check_adds_up_from(lexer, text, conforming);
+        }
+    }
+
+    #[track_caller]
+    fn check_adds_up_from(mut lexer: Lexer<'_>, text: &str, conforming: bool) {
         let mut sum = 0;
         while let Some(token) = lexer.next_token() {
             assert!(token.len > 0, "an empty token at {sum} of {text:?}");
+            let piece = text.get(sum..sum + token.len);
+            let piece = piece.unwrap_or_else(|| panic!("{token:?} at {sum} of {text:?}"));
             sum += token.len;
             assert_eq!(lexer.offset(), sum, "{text:?}");
-            assert!(text.is_char_boundary(sum), "{sum} in {text:?}");
+            if matches!(token.kind, TokenKind::Unterminated(_)) {
+                assert_eq!(sum, text.len(), "text behind {token:?} of {text:?}");
+            }
+            let mut alone = Lexer::new(piece);
+            alone.set_standard_conforming_strings(conforming);
+            if token.kind != CopyData {
+                assert_eq!(alone.next_token(), Some(token), "{piece:?} of {text:?}");
+            }
         }
         assert_eq!(sum, text.len(), "{text:?}");
     }

@@ -427,9 +427,15 @@ fn copy_line(offset: usize) -> SyntaxError {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
+    use super::super::hazard::{hazard, schema_names};
     use super::super::lexer::tests::{SAMPLES, check_adds_up};
+    use super::super::name::QualifiedName;
+    use super::super::statement::setting;
+    use super::super::target::{concurrent_index, copies_to_client, recorded_versions, targets};
     use super::*;
 
     #[track_caller]
@@ -485,15 +491,29 @@ mod tests {
         check_covered(input);
     }
 
-    /// Statements are in order and apart, and nothing but white space,
-    /// comments and semicolons stands outside of them.
+    /// Statements are in order and apart, nothing but white space, comments
+    /// and semicolons stands outside of them, each is one statement on its own,
+    /// and they begin and end where tokens do.
     #[track_caller]
     fn check_covered(text: &str) {
-        let Ok(statements) = split(text, &mut |_token| {}) else {
+        let mut tokens = BTreeSet::new();
+        let mut token_ends = BTreeSet::new();
+        let begin = text.as_ptr().addr();
+        let Ok(statements) = split(text, &mut |token: &str| {
+            let start = token.as_ptr().addr() - begin;
+            tokens.insert(start);
+            token_ends.insert(start + token.len());
+        }) else {
             return;
         };
-        let mut at = 0;
+        let (mut at, mut plain_strings) = (0, true);
         for statement in &statements {
+            assert!(tokens.contains(&statement.start()), "{statement:?}");
+            assert!(token_ends.contains(&statement.end()), "{statement:?}");
+            plain_strings &= !matches!(statement.kind, Kind::StandardConformingStrings(_));
+            if plain_strings {
+                check_alone(text, statement);
+            }
             assert!(at <= statement.start(), "{statement:?} of {text:?}");
             assert!(
                 statement.start() < statement.end(),
@@ -511,6 +531,56 @@ mod tests {
             at = statement.after();
         }
         check_nothing(text, at, text.len());
+    }
+
+    /// A statement on its own is one, of which the same can be told.
+    #[track_caller]
+    fn check_alone(text: &str, statement: &Statement) {
+        let inside = matches!(statement.kind, Kind::PsqlInStatement { .. });
+        if inside && takes_data(text, statement) {
+            // The data may be that of the statement that it ends.
+            return;
+        }
+        let own = text
+            .get(statement.start()..statement.after())
+            .unwrap_or_default();
+        let again = statements(own);
+        let [again] = again.as_slice() else {
+            panic!("{again:?} of {own:?} in {text:?}");
+        };
+        assert_eq!(again.text(own), statement.text(text));
+        assert_eq!((again.start(), again.after()), (0, own.len()), "{own:?}");
+        assert_eq!(ask(own, again), ask(text, statement), "{own:?} in {text:?}");
+    }
+
+    /// Everything that can be told of a statement.
+    fn ask(text: &str, statement: &Statement) -> String {
+        let history = QualifiedName {
+            schema: "public".to_owned(),
+            name: "t".to_owned(),
+        };
+        let index = concurrent_index(text, statement);
+        let command = Kind::NotInTransaction(LoneCommand::CreateIndexConcurrently);
+        assert!(
+            index.is_none() || statement.kind == command,
+            "{statement:?}"
+        );
+        let kind = match statement.kind {
+            Kind::Begin { modes } | Kind::SetTransaction { modes } => modes.of(text).to_owned(),
+            Kind::CopyFromStdin { data } => data.of(text).to_owned(),
+            Kind::Psql { command } | Kind::PsqlInStatement { command } => {
+                command.of(text).to_owned()
+            }
+            kind => format!("{kind:?}"),
+        };
+        format!(
+            "{kind} {:?} {:?} {index:?} {} {} {:?}",
+            hazard(text, statement),
+            setting(text, statement),
+            targets(text, statement, &history),
+            copies_to_client(text, statement),
+            recorded_versions(text, statement),
+        )
     }
 
     fn takes_data(text: &str, statement: &Statement) -> bool {
@@ -864,6 +934,10 @@ mod tests {
         "CREATE SCHEMA ",
         "search_path",
         "DELETE FROM ",
+        "COMMENT ON COLUMN ",
+        "CREATE INDEX ",
+        "VALUES (",
+        "TO ",
         "REINDEX ",
         "CONCURRENTLY ",
         "CLUSTER ",
@@ -879,11 +953,7 @@ mod tests {
             let text = pieces.concat();
             check_adds_up(&text);
             check_covered(&text);
-            let _names = super::super::schema_names(&text);
-            for statement in split(&text, &mut |_token| {}).unwrap_or_default() {
-                let _found = super::super::hazard(&text, &statement);
-                let _found = super::super::setting(&text, &statement);
-            }
+            let _names = schema_names(&text);
         }
 
         #[test]
