@@ -448,7 +448,7 @@ fn resume_finding(due: &Due) -> Option<Finding> {
             let offset = file
                 .statements
                 .get(step.statements.start)
-                .map_or(0, |statement| statement.start());
+                .map_or(0, Statement::start);
             let line = file.line_of(offset);
             Some(Finding::InDoubt {
                 filename: filename(),

@@ -7,12 +7,13 @@ use crate::database::history::{Ending, NewRow};
 use crate::database::survey::Survey;
 use crate::error::{Count, Error, Result, exit};
 use crate::migration::Migration;
+use crate::migration::folder::Keep;
 use crate::plan::{self, Finding, History, RowKind};
 use crate::report::Report;
 use crate::settings::Settings;
 
 pub(super) fn run(settings: &Settings, through: Option<&str>, report: &Report) -> Result<u8> {
-    let ground = Ground::read(settings)?;
+    let ground = Ground::read(settings, Keep::States)?;
     check_version(&ground, through)?;
     let mut patience = ground.patience(settings);
     let mut session = ground.connect(&mut patience)?;

@@ -15,6 +15,7 @@ use crate::database::run_lock::{Locked, RunLock};
 use crate::database::session::{Session, Target};
 use crate::database::survey::{Survey, View, survey};
 use crate::error::{Error, Result, ServerError, Trouble};
+use crate::migration::folder::Keep;
 use crate::migration::{Files, SchemaFile};
 use crate::plan::{self, Plan, Recorded};
 use crate::report::Report;
@@ -42,11 +43,11 @@ struct Ground<'a> {
 }
 
 impl<'a> Ground<'a> {
-    fn read(settings: &'a Settings) -> Result<Ground<'a>> {
+    fn read(settings: &'a Settings, keep: Keep) -> Result<Ground<'a>> {
         let deadline = settings
             .timeout
             .map(|timeout| Instant::now() + timeout.duration());
-        let files = Files::read(&settings.location)?;
+        let files = Files::read(&settings.location, keep)?;
         let text = files
             .schema
             .as_ref()

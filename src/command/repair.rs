@@ -7,13 +7,14 @@ use crate::database::apply::Conditions;
 use crate::database::history::{HistoryTable, NewRow};
 use crate::database::survey::Survey;
 use crate::error::{Count, Error, Escaped, Result, exit};
+use crate::migration::folder::Keep;
 use crate::plan::repair::{Repair, repair};
 use crate::plan::{Finding, History, Recorded, RowKind};
 use crate::report::Report;
 use crate::settings::Settings;
 
 pub(super) fn run(settings: &Settings, names: &[String], report: &Report) -> Result<u8> {
-    let ground = Ground::read(settings)?;
+    let ground = Ground::read(settings, Keep::States)?;
     let mut patience = ground.patience(settings);
     let mut session = ground.connect(&mut patience)?;
     let seen = ground.survey(&mut session, settings)?;

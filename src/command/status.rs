@@ -5,6 +5,7 @@ use crate::cli::{Check, Format};
 use crate::database::run_lock;
 use crate::database::session::Session;
 use crate::error::{Error, Result, exit};
+use crate::migration::folder::Keep;
 use crate::plan::{Goal, History, Plan, State, plan};
 use crate::report::human::Place;
 use crate::report::json::Stuck;
@@ -17,7 +18,7 @@ pub(super) fn run(
     check: Check,
     report: &Report,
 ) -> Result<u8> {
-    let ground = Ground::read(settings)?;
+    let ground = Ground::read(settings, Keep::States)?;
     let mut session = ground.connect(&mut ground.patience(settings))?;
     let seen = ground.survey(&mut session, settings)?;
     let goal = Goal {

@@ -11,6 +11,7 @@ use crate::database::survey::Survey;
 use crate::error::{Error, Failure, Result, Trouble, Typed, exit};
 use crate::migration::execution::Execution;
 use crate::migration::file::Omission;
+use crate::migration::folder::Keep;
 use crate::migration::{Migration, SchemaFile, SqlFile};
 use crate::plan::{Begun, Goal, History, Opening, Plan, RowKind, plan};
 use crate::report::Report;
@@ -23,7 +24,7 @@ pub(super) fn run(
     rehearsal: Rehearsal,
     report: &Report,
 ) -> Result<u8> {
-    let ground = Ground::read(settings)?;
+    let ground = Ground::read(settings, Keep::Texts)?;
     let goal = goal(&ground, settings, to)?;
     let mut patience = ground.patience(settings);
     let mut session = ground.connect(&mut patience)?;

@@ -345,9 +345,11 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
                 "CAST(pg_catalog.floor(pg_catalog.date_part('epoch', {column})) AS pg_catalog.int8)"
             )
         };
+        // A column costs the client more than a word of it, and there can be many rows.
         let sql = format!(
-            "SELECT filename, version, description, kind, status, checksum, sql_checksum, {}, {}, execution_time_ms, \
-             applied_by, error_message, statements_done FROM {} ORDER BY id{end}",
+            "SELECT filename, version, description, pg_catalog.concat(kind, ' ', status), checksum, sql_checksum, \
+             pg_catalog.concat({}, ' ', {}, ' ', execution_time_ms, ' ', statements_done), applied_by, error_message \
+             FROM {} ORDER BY id{end}",
             time("started_at"),
             time("applied_at"),
             self.qualified()
@@ -445,7 +447,6 @@ fn recorded(row: &SimpleQueryRow) -> Result<Recorded, ReadError> {
     let text = |index: usize| row.try_get(index).ok().flatten().map(str::to_owned);
     let required = |index: usize| text(index).unwrap_or_default();
     let word = |index: usize| row.try_get(index).ok().flatten().unwrap_or("");
-    let time = |index: usize| word(index).parse().ok().map(Time);
     let unknown = |column: &str, value: &str| {
         ReadError::Unknown(format!(
             "{} has {column} \"{value}\", which this version of onward does not know",
@@ -458,21 +459,25 @@ fn recorded(row: &SimpleQueryRow) -> Result<Recorded, ReadError> {
             .map(Some)
             .ok_or_else(|| unknown(column, text)),
     };
-    let (kind, status) = (word(3), word(4));
+    let (kind, status) = word(3).split_once(' ').unwrap_or_default();
+    let mut numbers = word(6).split(' ').map(|number| number.parse::<i64>().ok());
+    let mut number = || numbers.next().flatten();
     Ok(Recorded {
         filename: required(0),
         version: required(1),
         description: required(2),
         kind: by_word(&RowKind::WORDS, kind).ok_or_else(|| unknown("kind", kind))?,
         status: by_word(&RowStatus::WORDS, status).ok_or_else(|| unknown("status", status))?,
-        checksum: checksum("checksum", 5)?,
-        sql_checksum: checksum("sql_checksum", 6)?,
-        started_at: time(7).unwrap_or(Time(0)),
-        applied_at: time(8),
-        execution_time_ms: word(9).parse().ok(),
-        applied_by: required(10),
-        error_message: text(11),
-        steps_done: word(12).parse().unwrap_or(0),
+        checksum: checksum("checksum", 4)?,
+        sql_checksum: checksum("sql_checksum", 5)?,
+        started_at: Time(number().unwrap_or(0)),
+        applied_at: number().map(Time),
+        execution_time_ms: number().and_then(|ms| ms.try_into().ok()),
+        steps_done: number()
+            .and_then(|steps| steps.try_into().ok())
+            .unwrap_or(0),
+        applied_by: required(7),
+        error_message: text(8),
     })
 }
 

@@ -143,6 +143,16 @@ impl SqlFile {
         })
     }
 
+    /// Gives back what only running it needs, unless its state depends on it: a file that runs step by step is compared
+    /// with what is done of it.
+    pub fn forget_text(&mut self) {
+        if matches!(self.execution, Execution::Transaction { .. }) {
+            self.text = String::new();
+            self.statements.truncate(1);
+            self.statements.shrink_to_fit();
+        }
+    }
+
     /// How the lexer read strings at a byte of the text: by the standard, unless a statement before set it otherwise.
     #[must_use]
     pub fn standard_conforming_strings_at(&self, offset: usize) -> bool {

@@ -9,6 +9,15 @@ use super::directive::Role;
 use super::{Migration, Name, SchemaFile, SqlFile};
 use crate::error::{Error, Escaped, FileFault, Result};
 
+/// What of the files is held in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Everything: they may run.
+    Texts,
+    /// What tells their states. Thousands of texts would be held for nothing.
+    States,
+}
+
 /// Where the files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
@@ -40,7 +49,7 @@ impl Files {
     ///
     /// # Errors
     /// `Error::Files` with everything that makes a file unusable, in all files.
-    pub fn read(location: &Location) -> Result<Files> {
+    pub fn read(location: &Location, keep: Keep) -> Result<Files> {
         let mut faults = Vec::new();
         let mut migrations = Vec::new();
         match sources(&location.dir) {
@@ -51,10 +60,15 @@ impl Files {
                     match read(&source.path, source.kind, &mut buffer).and_then(|bytes| {
                         SqlFile::parse(show(&source.path), bytes, Role::Migration)
                     }) {
-                        Ok(file) => migrations.push(Migration {
-                            name: source.name,
-                            file,
-                        }),
+                        Ok(mut file) => {
+                            if keep == Keep::States {
+                                file.forget_text();
+                            }
+                            migrations.push(Migration {
+                                name: source.name,
+                                file,
+                            });
+                        }
                         Err(fault) => faults.push(fault),
                     }
                 }
