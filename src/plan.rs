@@ -231,6 +231,14 @@ pub fn plan<'a>(files: &'a Files, observed: &'a Observed, goal: &Goal) -> Plan<'
     if let History::Present(_) = observed.history {
         missing(files, &by_name, &contents, &mut entries, &mut findings);
     }
+    for next in due
+        .iter()
+        .filter(|next| next.migration.file.statements.is_empty())
+    {
+        findings.push(Finding::Empty {
+            path: next.migration.file.path.clone(),
+        });
+    }
     findings.extend(due.iter().filter_map(resume_finding));
     let baseline = rows
         .iter()
@@ -286,13 +294,6 @@ fn file_findings(files: &Files) -> Vec<Finding> {
         findings.push(Finding::NoMigrations {
             dir: files.dir.clone(),
         });
-    }
-    for migration in &files.migrations {
-        if migration.file.statements.is_empty() {
-            findings.push(Finding::Empty {
-                path: migration.file.path.clone(),
-            });
-        }
     }
     for pair in files.migrations.windows(2) {
         let [first, second] = [&pair[0].name, &pair[1].name];
@@ -571,6 +572,8 @@ fn missing<'a>(
         let squashed = row.kind == RowKind::Baseline || contents.holds(row);
         let twin = row.checksum.and_then(|checksum| waiting.remove(&checksum));
         if let Some(migration) = twin {
+            // Under its old name it was in order.
+            findings.retain(|finding| !matches!(finding, Finding::OutOfOrder { filename, .. } if filename == migration.name.filename()));
             findings.push(Finding::Renamed {
                 from: row.filename.clone(),
                 to: migration.name.filename().to_owned(),

@@ -30,6 +30,11 @@ pub(super) fn run(
         History::Present(present) => Some(present.table.as_str()),
         History::Absent(_) | History::Unusable(_) => None,
     };
+    let shown = match &seen.observed.history {
+        History::Present(present) => &present.table,
+        History::Absent(_) => "none yet",
+        History::Unusable(_) => "not usable, see below",
+    };
     match format {
         Format::Json => {
             let stuck = is_stuck(&mut session, &plan)?;
@@ -43,7 +48,7 @@ pub(super) fn run(
                 &seen.facts,
                 &Place {
                     target: &target,
-                    history,
+                    history: shown,
                 },
             ));
             report.findings(&plan, settings.strict);

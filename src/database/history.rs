@@ -313,11 +313,12 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
     #[must_use]
     pub fn accept(&self, from: &str, row: &NewRow) -> String {
         exactly_one(&format!(
-            "UPDATE {} SET filename = {}, version = {}, checksum = {}, sql_checksum = {} \
+            "UPDATE {} SET filename = {}, version = {}, description = {}, checksum = {}, sql_checksum = {} \
              WHERE filename OPERATOR(pg_catalog.=) {} AND status OPERATOR(pg_catalog.=) 'applied'",
             self.qualified(),
             quote::literal(&row.filename),
             quote::literal(&row.version),
+            quote::literal(&row.description),
             hex(row.checksum),
             hex(row.sql_checksum),
             quote::literal(from),

@@ -210,7 +210,16 @@ fn connect_to(target: Target, place: &HostSpec) -> std::result::Result<Session, 
             Connector::tcp(gauge.clone())
         }
     };
-    let client = config.connect(connector)?;
+    let client = config
+        .connect(connector)
+        .map_err(|error| match Trouble::from(error) {
+            // What fails in our connector is no TLS handshake, whatever the crate calls it.
+            Trouble::Connection(text) => Trouble::Connection(text.replace(
+                "error performing TLS handshake",
+                "error connecting to server",
+            )),
+            trouble => trouble,
+        })?;
     gauge.set_deadline(target.deadline);
     Ok(Session {
         client,

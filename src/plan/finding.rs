@@ -202,7 +202,9 @@ impl Finding {
                 "connect as that role, or give the table to yours: ALTER TABLE ... OWNER TO ...".to_owned()
             }
             Finding::Distrusted { table, problems } if problems.starts_with("does not let") => {
-                format!("as its owner: GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO that role")
+                let role = problems.trim_start_matches("does not let ").split(" INSERT").next();
+                let role = role.unwrap_or_default();
+                format!("as its owner: GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {role};")
             }
             Finding::Distrusted { .. } => "have the table's owner mend each point; or use a table of another name, with --table \
                  or ONWARD_TABLE"

@@ -14,8 +14,8 @@ use crate::timeout::Spoken;
 pub struct Place<'a> {
     /// Whom the connection string names, without its password.
     pub target: &'a str,
-    /// The history table, if there is one.
-    pub history: Option<&'a str>,
+    /// The history table, or why there is none.
+    pub history: &'a str,
 }
 
 /// The page that `status` prints.
@@ -30,7 +30,7 @@ pub fn status(plan: &Plan, facts: &Facts, place: &Place) -> String {
         Escaped(place.target),
         facts.version
     );
-    let _ = writeln!(page, "history   {}", place.history.unwrap_or("none yet"));
+    let _ = writeln!(page, "history   {}", place.history);
     let _ = writeln!(page, "baseline  {}", baseline(plan));
     if !plan.entries.is_empty() {
         page.push('\n');

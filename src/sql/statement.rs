@@ -963,8 +963,8 @@ mod tests {
         );
     }
 
-    /// Tried inside a transaction block of version 15, except for `CLUSTER (VERBOSE)`,
-    /// which needs 17.
+    /// Tried inside a transaction block of version 15, except for `CLUSTER (VERBOSE)` and
+    /// `failover`, which need 17.
     #[test]
     fn some_commands_refuse_a_transaction() {
         let table: &[(LoneCommand, &[&str])] = &[
@@ -1055,6 +1055,10 @@ mod tests {
                     "alter subscription s set publication p",
                     "alter subscription s add publication p",
                 ],
+            ),
+            (
+                LoneCommand::AlterSubscriptionSet,
+                &["alter subscription s set (slot_name = x, failover = true)"],
             ),
         ];
         for (command, inputs) in table {

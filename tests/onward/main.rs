@@ -1,0 +1,35 @@
+//! The program against a real server. `make test` starts one; each test makes a database of its own there.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may end at once"
+)]
+
+mod attack;
+mod baseline;
+mod crash;
+mod errors;
+mod example;
+mod files;
+mod forms;
+mod help;
+mod history;
+mod leaks;
+mod legacy;
+mod lock;
+mod mark;
+mod order;
+mod read_only;
+mod repair;
+mod rights;
+mod roundtrips;
+mod settings;
+mod status;
+mod support;
+mod table;
+mod texts;
+mod tools;
+mod trust;
+mod up;
+mod urls;
