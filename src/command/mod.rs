@@ -13,7 +13,7 @@ use crate::database::apply::Conditions;
 use crate::database::patience::Patience;
 use crate::database::run_lock::{Locked, RunLock};
 use crate::database::session::{Session, Target};
-use crate::database::survey::{Survey, View, survey};
+use crate::database::survey::{Survey, survey};
 use crate::error::{Error, Result, ServerError, Trouble};
 use crate::migration::folder::Keep;
 use crate::migration::{Files, SchemaFile};
@@ -86,26 +86,12 @@ impl<'a> Ground<'a> {
     /// Looks at the database.
     fn survey(&self, session: &mut Session, settings: &Settings) -> Result<Survey> {
         let will_write = |rows: &[Recorded]| plan::has_pending(&self.files, rows);
-        survey(
-            session,
-            &settings.table,
-            &self.schemas,
-            View::OwnSnapshot,
-            &will_write,
-        )
+        survey(session, &settings.table, &self.schemas, &will_write)
     }
 
-    /// Looks at the database again, when no other runner is at work.
+    /// Looks at the database again, when no other runner is at work any more.
     fn survey_locked(&self, lock: &mut RunLock, settings: &Settings) -> Result<Survey> {
-        lock.look(|session| {
-            survey(
-                session,
-                &settings.table,
-                &self.schemas,
-                View::UnderRunLock,
-                &|_| true,
-            )
-        })
+        lock.look(|session| survey(session, &settings.table, &self.schemas, &|_| true))
     }
 }
 

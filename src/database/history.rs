@@ -336,11 +336,11 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
         )
     }
 
-    /// All rows, in the order in which they were written. `end` is what else the message says.
+    /// All rows, in the order in which they were written.
     ///
     /// # Errors
     /// What the server or the connection said.
-    pub fn read(&self, session: &mut Session, end: &str) -> Result<Vec<Recorded>, ReadError> {
+    pub fn read(&self, session: &mut Session) -> Result<Vec<Recorded>, ReadError> {
         let time = |column: &str| {
             format!(
                 "CAST(pg_catalog.floor(pg_catalog.date_part('epoch', {column})) AS pg_catalog.int8)"
@@ -350,7 +350,7 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
         let sql = format!(
             "SELECT filename, version, description, pg_catalog.concat(kind, ' ', status), checksum, sql_checksum, \
              pg_catalog.concat({}, ' ', {}, ' ', execution_time_ms, ' ', statements_done), applied_by, error_message \
-             FROM {} ORDER BY id{end}",
+             FROM {} ORDER BY id",
             time("started_at"),
             time("applied_at"),
             self.qualified()

@@ -42,17 +42,9 @@ pub struct Survey {
     pub observed: Observed,
 }
 
-/// Which transaction a survey looks in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum View {
-    /// A transaction of its own, so that all it sees was so at one time: another runner may be at work.
-    OwnSnapshot,
-    /// The transaction that holds the run lock: no other runner is at work.
-    UnderRunLock,
-}
-
-/// Waiting for somebody who has locked the history ends.
-const BEGIN_LOOK: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL lock_timeout = 10000; ";
+/// Waiting for somebody who has locked the history ends. A message is a transaction of its own, or part of the one that
+/// holds the run lock, where a savepoint bounds the setting.
+const WITH_PATIENCE: &str = "SET LOCAL lock_timeout = 10000; ";
 
 /// Looks at the database: in two round trips, and in a third one if the history has rows such that it will be written.
 ///
@@ -64,15 +56,10 @@ pub fn survey(
     session: &mut Session,
     name: &TableName,
     schemas: &BTreeSet<String>,
-    view: View,
     will_write: &dyn Fn(&[Recorded]) -> bool,
 ) -> Result<Survey> {
-    let (begin, end) = match view {
-        View::OwnSnapshot => (BEGIN_LOOK, "; COMMIT"),
-        View::UnderRunLock => ("SET LOCAL lock_timeout = 10000; ", ""),
-    };
     let look = format!(
-        "{begin}{FACTS};\n{};\n{}",
+        "{WITH_PATIENCE}{FACTS};\n{};\n{}",
         candidates_sql(name),
         schema_sql(name)
     );
@@ -98,16 +85,9 @@ pub fn survey(
     let schema_exists = name.schema.is_none() || !answers.next().unwrap_or_default().is_empty();
     let read_only = facts.read_only.map(str::to_owned);
     let (table, history) = match choose(&candidates, name, &facts) {
-        Choice::Unusable(finding) => {
-            if view == View::OwnSnapshot {
-                session
-                    .run("COMMIT")
-                    .map_err(failed("cannot look at the database"))?;
-            }
-            (None, History::Unusable(finding))
-        }
+        Choice::Unusable(finding) => (None, History::Unusable(finding)),
         Choice::History(table) => {
-            let mut history = read(session, &table, end)?;
+            let mut history = read(session, &table)?;
             if let History::Present(present) = &mut history
                 && will_write(&present.rows)
             {
@@ -116,10 +96,11 @@ pub fn survey(
             }
             (Some(table), history)
         }
-        Choice::None => (
-            None,
-            History::Absent(look_around(session, &facts, schemas, end)?),
-        ),
+        Choice::None => match look_around(session, name, &facts, schemas)? {
+            Some(around) => (None, History::Absent(around)),
+            // Between the two messages another runner, or the server process of one that died, has committed.
+            None => return survey(session, name, schemas, will_write),
+        },
     };
     let created_in = name.schema.clone().or_else(|| facts.first_schema.clone());
     let table = table.or_else(|| {
@@ -336,8 +317,8 @@ fn not_ours(stranger: &Candidate) -> Finding {
     }
 }
 
-fn read(session: &mut Session, table: &HistoryTable, end: &str) -> Result<History> {
-    match table.read(session, end) {
+fn read(session: &mut Session, table: &HistoryTable) -> Result<History> {
+    match table.read(session) {
         Ok(rows) => Ok(History::Present(PresentHistory {
             table: table.to_string(),
             rows,
@@ -351,17 +332,17 @@ fn read(session: &mut Session, table: &HistoryTable, end: &str) -> Result<Histor
     }
 }
 
-/// What a database without history holds.
+/// What a database without history holds; none if it has a history by now.
 fn look_around(
     session: &mut Session,
+    name: &TableName,
     facts: &Facts,
     schemas: &BTreeSet<String>,
-    end: &str,
-) -> Result<NoHistory> {
+) -> Result<Option<NoHistory>> {
     let look = format!(
-        "{};\n{}{end}",
+        "{};\n{}",
         objects_sql(schemas),
-        foreign_sql(facts, schemas)
+        foreign_sql(name, facts, schemas)
     );
     let mut answers = session
         .ask(&look)
@@ -376,19 +357,27 @@ fn look_around(
         .iter()
         .map(|row| text(row, 0))
         .collect();
-    let foreign = answers.next().unwrap_or_default().iter().find_map(|row| {
-        let (schema, table, columns) = (text(row, 0), text(row, 1), text(row, 2));
-        let tool = tools::recognise(&schema, &table, &columns.lines().collect::<Vec<_>>())?;
-        Some((
-            tool.to_owned(),
-            QualifiedName {
-                schema,
-                name: table,
-            }
-            .to_string(),
-        ))
-    });
-    Ok(NoHistory { objects, foreign })
+    let mut foreign = None;
+    for row in answers.next().unwrap_or_default() {
+        let (schema, table, columns) = (text(&row, 0), text(&row, 1), text(&row, 2));
+        let columns: Vec<&str> = columns.lines().collect();
+        let in_place = table == name.name && name.schema.as_ref().is_none_or(|own| *own == schema);
+        if in_place && tools::is_onward(&columns) {
+            return Ok(None);
+        }
+        let tool = tools::recognise(&schema, &table, &columns);
+        if let (Some(tool), None) = (tool, &foreign) {
+            foreign = Some((
+                tool.to_owned(),
+                QualifiedName {
+                    schema,
+                    name: table,
+                }
+                .to_string(),
+            ));
+        }
+    }
+    Ok(Some(NoHistory { objects, foreign }))
 }
 
 /// Up to three relations, types or functions that belong to no extension, in the schemas of the `search_path` and in
@@ -434,8 +423,10 @@ fn objects_sql(schemas: &BTreeSet<String>) -> String {
     )
 }
 
-/// The tables that have the name of another tool's, where that tool would keep them.
-fn foreign_sql(facts: &Facts, schemas: &BTreeSet<String>) -> String {
+/// The tables that have the name of another tool's, where that tool would keep them, or the name of the history.
+fn foreign_sql(name: &TableName, facts: &Facts, schemas: &BTreeSet<String>) -> String {
+    let mut tables: Vec<&str> = tools::tables().collect();
+    tables.push(&name.name);
     let mut places: Vec<&str> = facts.search_path.iter().map(String::as_str).collect();
     places.extend(tools::schemas());
     places.extend(schemas.iter().map(String::as_str));
@@ -446,7 +437,7 @@ fn foreign_sql(facts: &Facts, schemas: &BTreeSet<String>) -> String {
          OPERATOR(pg_catalog.=) c.relnamespace WHERE c.relkind OPERATOR(pg_catalog.=) 'r' AND \
          CAST(c.relname AS pg_catalog.text) OPERATOR(pg_catalog.=) ANY ({}) AND CAST(n.nspname AS pg_catalog.text) \
          OPERATOR(pg_catalog.=) ANY ({}) ORDER BY c.oid",
-        text_array(&tools::tables().collect::<Vec<_>>()),
+        text_array(&tables),
         text_array(&places)
     )
 }

@@ -162,13 +162,23 @@ const TOOLS: &[Tool] = &[
 ];
 
 /// The names of all tables worth a look.
-pub fn tables() -> impl Iterator<Item = &'static str> {
+pub fn tables<'a>() -> impl Iterator<Item = &'a str> {
     TOOLS.iter().map(|tool| tool.table)
 }
 
 /// The schemas that belong to a tool.
 pub fn schemas<'a>() -> impl Iterator<Item = &'a str> {
     TOOLS.iter().filter_map(|tool| tool.schema)
+}
+
+/// Whether these are the columns of a history of onward itself.
+#[must_use]
+pub fn is_onward(columns: &[&str]) -> bool {
+    let own = TOOLS
+        .iter()
+        .filter(|tool| tool.name == ONWARD)
+        .flat_map(|tool| tool.columns);
+    own.copied().all(|column| columns.contains(&column))
 }
 
 /// The tool that keeps this table, if it is a known one.

@@ -110,7 +110,7 @@ fn a_role_that_may_not_create_is_told_so() {
         0,
         r"
             database  <database> (<database>_poor@<server>/<database>, PostgreSQL <version>)
-            history   not usable, see below
+            history   none yet
             baseline  none
 
             state  file  description  applied at  time  by
