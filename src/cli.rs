@@ -11,7 +11,7 @@ use crate::error::{Error, Result, Shell, Typed};
 pub enum Invocation {
     Help(&'static str),
     Version,
-    Run(Command, Flags),
+    Run(Command, Box<Flags>),
 }
 
 /// A command with what only it takes.
@@ -162,7 +162,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation> {
     }
     let verb = verb.unwrap_or(Verb::Up);
     own.belongs_to(verb)?;
-    Ok(Invocation::Run(command(verb, own)?, flags))
+    Ok(Invocation::Run(command(verb, own)?, Box::new(flags)))
 }
 
 fn read_option(
@@ -361,10 +361,10 @@ mod tests {
 
     #[test]
     fn up_is_the_command_where_none_is_named() {
-        let plain = Invocation::Run(up(None, Rehearsal::Apply), Flags::default());
+        let plain = Invocation::Run(up(None, Rehearsal::Apply), Box::default());
         check("", Ok(plain.clone()));
         check("up", Ok(plain));
-        let dry = Invocation::Run(up(Some("0003"), Rehearsal::ShowOnly), Flags::default());
+        let dry = Invocation::Run(up(Some("0003"), Rehearsal::ShowOnly), Box::default());
         check("--dry-run --to=0003", Ok(dry.clone()));
         check("up --to 0003 --dry-run", Ok(dry));
     }
@@ -372,7 +372,7 @@ mod tests {
     #[test]
     fn status_has_a_second_name() {
         let status =
-            |format, check| Invocation::Run(Command::Status { format, check }, Flags::default());
+            |format, check| Invocation::Run(Command::Status { format, check }, Box::default());
         check("--list", Ok(status(Format::Human, Check::ShowOnly)));
         check(
             "status --json --check",
@@ -387,7 +387,7 @@ mod tests {
             table: Some("t".to_owned()),
             ..Flags::default()
         };
-        let expected = Invocation::Run(up(None, Rehearsal::Apply), flags);
+        let expected = Invocation::Run(up(None, Rehearsal::Apply), Box::new(flags));
         check("--strict up --table t", Ok(expected.clone()));
         check("up --table=t --strict", Ok(expected));
     }

@@ -171,6 +171,7 @@ impl Locked {
     ) -> Result<(), Stop> {
         let mut message = before;
         let mut open: Option<Open> = None;
+        let rules = job.file.string_rules();
         // The server reads a message by the rule in force when it arrives, and the text was read by the standard's. And
         // what fails while the history is created must not be blamed on the file.
         if !conditions.facts.standard_conforming_strings || !job.preparation.is_empty() {
@@ -180,7 +181,7 @@ impl Locked {
             match piece {
                 Piece::Statements(part) => {
                     if i > 0 {
-                        message.push_str(&same_reading(job.file, part.start));
+                        message.push_str(&same_reading(&rules, part.start));
                     }
                     message.reserve(part.len() + after.len());
                     open = Some(Open::after(&message, part));
@@ -311,9 +312,12 @@ impl Locked {
 impl Job<'_> {
     /// Whether the statement that begins at a byte of the file is left out.
     pub(super) fn omits(&self, start: usize) -> bool {
+        let place = self
+            .omitted
+            .partition_point(|omission| omission.span.end <= start);
         self.omitted
-            .iter()
-            .any(|omission| omission.span.contains(&start))
+            .get(place)
+            .is_some_and(|omission| omission.span.contains(&start))
     }
 }
 
@@ -385,8 +389,9 @@ fn is_about_history(error: &ServerError, table: &HistoryTable) -> bool {
 
 /// A statement that fails unless the server reads strings as the lexer did at this byte of the file. A message is read
 /// as a whole before any of it runs, so what a wrong reading would make of the rest is never run.
-fn same_reading(file: &SqlFile, offset: usize) -> String {
-    let expected = if file.standard_conforming_strings_at(offset) {
+fn same_reading(rules: &[(usize, bool)], offset: usize) -> String {
+    let before = rules.iter().rfind(|(start, _)| *start < offset);
+    let expected = if before.is_none_or(|(_, rule)| *rule) {
         "on"
     } else {
         "off"

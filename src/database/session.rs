@@ -198,17 +198,14 @@ fn connect_to(target: Target, place: &HostSpec) -> std::result::Result<Session, 
     config
         .ssl_mode(SslMode::Require)
         .ssl_negotiation(SslNegotiation::Direct);
-    let connector = match socket_path(place) {
-        Some(path) => {
-            let (connector, port) = Connector::unix(gauge.clone(), path)
-                .map_err(|error| Trouble::Connection(format!("no loopback interface: {error}")))?;
-            config.host("127.0.0.1").port(port);
-            connector
-        }
-        None => {
-            add_host(&mut config, place);
-            Connector::tcp(gauge.clone())
-        }
+    let connector = if let Some(path) = socket_path(place) {
+        let (connector, port) = Connector::unix(gauge.clone(), path)
+            .map_err(|error| Trouble::Connection(format!("no loopback interface: {error}")))?;
+        config.host("127.0.0.1").port(port);
+        connector
+    } else {
+        add_host(&mut config, place);
+        Connector::tcp(gauge.clone())
     };
     let client = config
         .connect(connector)
@@ -218,7 +215,7 @@ fn connect_to(target: Target, place: &HostSpec) -> std::result::Result<Session, 
                 "error performing TLS handshake",
                 "error connecting to server",
             )),
-            trouble => trouble,
+            trouble @ Trouble::Server(_) => trouble,
         })?;
     gauge.set_deadline(target.deadline);
     Ok(Session {

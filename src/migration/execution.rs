@@ -216,8 +216,9 @@ impl Script<'_> {
     fn steps(&self, groups: &[Range<usize>]) -> (Execution, Vec<Omission>) {
         let (mut steps, mut omitted) = (Vec::new(), Vec::new());
         let mut index = 0;
+        let mut groups = groups.iter().peekable();
         while index < self.statements.len() {
-            if let Some(group) = groups.iter().find(|group| group.start == index) {
+            if let Some(group) = groups.next_if(|group| group.start == index) {
                 let body = group.start + 1..group.end - 1;
                 let mut modes: Vec<String> = self.begin_modes(group.start).into_iter().collect();
                 for set in self.leading_set_transaction(body.clone()) {

@@ -7,7 +7,7 @@ use super::directive::{Header, Role};
 use super::execution::{Execution, Script, Step};
 use super::psql;
 use super::sections::{Sections, blank};
-use super::text;
+use super::text::{self, LineCursor};
 use crate::error::{Excerpt, FileFault};
 use crate::sql::name::QualifiedName;
 use crate::sql::splitter::{self, Statement};
@@ -73,9 +73,10 @@ impl SqlFile {
             None => text,
             Some(sections) => {
                 header.no_transaction = header.no_transaction.or(sections.no_transaction);
-                let kept = sections.blank_the_rest(&text);
-                statements = split(&path, &kept, &mut |_| {})?;
                 refuse_unsectioned(&path, &text, &sections)?;
+                drop(statements);
+                let kept = sections.blank_the_rest(text);
+                statements = split(&path, &kept, &mut |_| {})?;
                 kept
             }
         };
@@ -86,6 +87,7 @@ impl SqlFile {
             hint: hint.to_owned(),
         };
         let mut omitted = Vec::new();
+        let mut lines = LineCursor::new(&text);
         for statement in &statements {
             let offset = statement.start();
             match &statement.kind {
@@ -108,7 +110,7 @@ impl SqlFile {
                 Kind::Psql { .. } | Kind::PsqlInStatement { .. } => {
                     let skipped = psql::skip(&text, statement)
                         .map_err(|(message, hint)| fault(offset, message, hint))?;
-                    let line = text::line_at(text.as_bytes(), offset);
+                    let line = lines.line_of(offset);
                     omitted.push(Omission {
                         span: offset..statement.after(),
                         notice: Some(format!(
@@ -153,19 +155,14 @@ impl SqlFile {
         }
     }
 
-    /// How the lexer read strings at a byte of the text: by the standard, unless a statement before set it otherwise.
+    /// Where the file changes how strings are read, and whether by the standard from there on.
     #[must_use]
-    pub fn standard_conforming_strings_at(&self, offset: usize) -> bool {
-        let before = self
-            .statements
-            .iter()
-            .rev()
-            .skip_while(|statement| statement.start() >= offset);
-        let rule = before.filter_map(|statement| match statement.kind {
-            Kind::StandardConformingStrings(rule) => Some(rule),
+    pub fn string_rules(&self) -> Vec<(usize, bool)> {
+        let rule = |statement: &Statement| match statement.kind {
+            Kind::StandardConformingStrings(rule) => Some((statement.start(), rule)),
             _ => None,
-        });
-        rule.take(1).next().unwrap_or(true)
+        };
+        self.statements.iter().filter_map(rule).collect()
     }
 
     /// The line of a byte of the text, from 1.
@@ -183,6 +180,7 @@ impl SqlFile {
     /// What the file would do to the history table, which the runner keeps by itself.
     #[must_use]
     pub fn about_history(&self, history: &QualifiedName) -> Vec<Omission> {
+        let mut lines = LineCursor::new(&self.text);
         let about = self
             .statements
             .iter()
@@ -193,32 +191,28 @@ impl SqlFile {
                 notice: Some(format!(
                     "{}:{}: a statement for {history} is left out; onward keeps its history itself",
                     self.path,
-                    self.line_of(statement.start())
+                    lines.line_of(statement.start())
                 )),
             })
             .collect()
     }
 
-    /// The hash over the tokens of the first `count` steps: what a file must still begin with to be resumed there.
+    /// The hash over the tokens through the first `count` steps: what a file must still begin with to be resumed there.
     #[must_use]
     pub fn checksum_of_steps(&self, count: usize) -> Checksum {
         let Execution::Steps(steps) = &self.execution else {
             return self.sql_checksum;
         };
+        let done = steps.iter().take(count).next_back();
+        let last = done.and_then(|step| self.statements[step.statements.clone()].last());
         let mut tokens = TokenHash::default();
-        for statement in steps
-            .iter()
-            .take(count)
-            .flat_map(|step| &self.statements[step.statements.clone()])
-        {
-            // The statement was split before, so it can be split again.
-            let _ = splitter::split(
-                &self.text[statement.start()..statement.after()],
-                &mut |token| {
-                    tokens.add(token);
-                },
-            );
-        }
+        // What was split before as a part of the text can be split again.
+        let _ = splitter::split(
+            &self.text[..last.map_or(0, Statement::after)],
+            &mut |token| {
+                tokens.add(token);
+            },
+        );
         tokens.finish()
     }
 
@@ -274,10 +268,11 @@ impl SqlFile {
     /// server's positions stay true. `omitted` is in order.
     pub fn push_text(&self, part: &Range<usize>, omitted: &[Omission], message: &mut String) {
         let mut at = part.start;
-        for omission in omitted {
-            if omission.span.end <= at || omission.span.start >= part.end {
-                continue;
-            }
+        let first = omitted.partition_point(|omission| omission.span.end <= part.start);
+        let inside = omitted[first..]
+            .iter()
+            .take_while(|omission| omission.span.start < part.end);
+        for omission in inside {
             message.push_str(&self.text[at..omission.span.start]);
             blank(&self.text[omission.span.clone()], message);
             at = omission.span.end;
@@ -322,13 +317,14 @@ fn unlimited(path: &str, text: &str, statements: &[Statement]) -> Vec<Omission> 
             LIMITS.contains(&name.as_str()) && setting.value.trim_matches('\'').trim() == "0"
         })
     };
+    let mut lines = LineCursor::new(text);
     let lifting = statements
         .iter()
         .filter(|statement| matches!(statement.kind, Kind::Set))
         .filter(lifts);
     lifting
         .map(|statement| {
-            let line = text::line_at(text.as_bytes(), statement.start());
+            let line = lines.line_of(statement.start());
             let words = statement.text(text);
             Omission {
                 span: statement.start()..statement.after(),
@@ -350,8 +346,11 @@ const LIMITS: [&str; 4] = [
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::execution::Manner;
     use super::*;
+    use crate::sql::lexer::{Lexer, TokenKind};
 
     fn parse(text: &[u8]) -> Result<SqlFile, FileFault> {
         SqlFile::parse("f.sql".to_owned(), text.to_vec(), Role::Migration)
@@ -644,5 +643,110 @@ mod tests {
             expected.to_string(),
             "2 | SELECT 'é', x;\n  |             ^"
         );
+    }
+
+    /// Pieces are in order, what stands between them needs not be sent, and a
+    /// message has as many characters as its part of the text.
+    fn check_pieces(file: &SqlFile, pieces: &[Piece], start: usize, end: usize) {
+        let mut at = start;
+        for piece in pieces {
+            match piece {
+                Piece::Statements(part) => {
+                    check_nothing(&file.text[at..part.start]);
+                    let mut message = String::new();
+                    file.push_text(part, &file.omitted, &mut message);
+                    let text = &file.text[part.clone()];
+                    assert_eq!(message.chars().count(), text.chars().count(), "{text:?}");
+                    at = part.end;
+                }
+                Piece::Copy { statement, data } => {
+                    check_nothing(&file.text[at..statement.start]);
+                    check_nothing(&file.text[statement.end..data.start]);
+                    let mark = file.text[data.end..end].starts_with("\\.");
+                    at = data.end + if mark { 2 } else { 0 };
+                }
+            }
+        }
+        check_nothing(&file.text[at..end]);
+    }
+
+    /// Nothing that the server would read.
+    fn check_nothing(between: &str) {
+        let mut lexer = Lexer::new(between);
+        while let Some(token) = lexer.next_token() {
+            let fine = !token.kind.is_significant() || token.kind == TokenKind::Semicolon;
+            assert!(fine, "{token:?} in {between:?}");
+        }
+    }
+
+    const FRAGMENTS: &[&str] = &[
+        "A;",
+        "B ",
+        ";",
+        "\n",
+        "\r\n",
+        "'",
+        "é",
+        "$$",
+        "/*",
+        "*/",
+        "--",
+        "(",
+        ")",
+        "\u{feff}",
+        "BEGIN;",
+        "BEGIN READ ONLY;",
+        "COMMIT;",
+        "SET a = 1;",
+        "SET lock_timeout = 0;",
+        "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE;",
+        "VACUUM;",
+        "DO $$ $$;",
+        "CALL p();",
+        "COPY t FROM stdin;\n",
+        "1\n",
+        "\\.\n",
+        "\\echo x\n",
+        "\\i x\n",
+        "SET standard_conforming_strings = off;",
+        "-- migrate:up\n",
+        "-- migrate:down\n",
+        "-- +goose Up\n",
+        "-- +goose Down\n",
+        "-- +goose NO TRANSACTION\n",
+        "-- onward: no-transaction\n",
+        "-- Description: x\n",
+    ];
+
+    proptest! {
+        #[test]
+        fn any_file_is_sent_whole_or_refused(
+            fragments in prop::collection::vec(prop::sample::select(FRAGMENTS), 0..16),
+        ) {
+            let text = fragments.concat();
+            for role in [Role::Migration, Role::SchemaFile] {
+                let Ok(file) = SqlFile::parse("f.sql".to_owned(), text.clone().into_bytes(), role)
+                else {
+                    continue;
+                };
+                check_pieces(&file, &file.pieces(), 0, file.text.len());
+                if let Execution::Steps(steps) = &file.execution {
+                    for step in steps {
+                        let statements = &file.statements[step.statements.clone()];
+                        let start = statements.first().map_or(0, Statement::start);
+                        let end = statements.last().map_or(start, Statement::after);
+                        check_pieces(&file, &file.pieces_of(step), start, end);
+                    }
+                }
+                for offset in 0..file.text.len() + 2 {
+                    prop_assert!(!file.excerpt(offset).text.contains('\n'));
+                }
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_a_file_or_a_fault(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            let _ = parse(&bytes);
+        }
     }
 }

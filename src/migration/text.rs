@@ -41,6 +41,35 @@ pub(super) fn line_at(bytes: &[u8], offset: usize) -> usize {
     before.split(|&byte| byte == b'\n').count()
 }
 
+/// Finds the lines of bytes that come in order, without counting from the start each time.
+pub(super) struct LineCursor<'t> {
+    text: &'t str,
+    offset: usize,
+    line: usize,
+}
+
+impl<'t> LineCursor<'t> {
+    pub(super) fn new(text: &'t str) -> LineCursor<'t> {
+        LineCursor {
+            text,
+            offset: 0,
+            line: 1,
+        }
+    }
+
+    /// The line of a byte, from 1; the byte does not lie before the last one.
+    pub(super) fn line_of(&mut self, offset: usize) -> usize {
+        let between = self
+            .text
+            .as_bytes()
+            .get(self.offset..offset)
+            .unwrap_or_default();
+        self.line += line_at(between, between.len()) - 1;
+        self.offset = self.offset.max(offset);
+        self.line
+    }
+}
+
 /// The line around a byte of the text.
 pub(super) fn excerpt(text: &str, offset: usize) -> Excerpt {
     let offset = text.floor_char_boundary(offset);

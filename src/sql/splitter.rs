@@ -861,8 +861,8 @@ mod tests {
             "case end ",
             "\\x\n",
         ] {
-            check_covered(&piece.repeat(50_000));
-            check_covered(&format!("create function f() {}", piece.repeat(50_000)));
+            check_covered(&piece.repeat(20_000));
+            check_covered(&format!("create function f() {}", piece.repeat(20_000)));
         }
     }
 
