@@ -169,70 +169,100 @@ impl Locked {
         conditions: Conditions,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), Stop> {
-        let mut message = before;
-        let mut open: Option<Open> = None;
+        let mut message = Message {
+            text: before,
+            open: None,
+            otherwise: Spot::Before,
+        };
         let rules = job.file.string_rules();
         // The server reads a message by the rule in force when it arrives, and the text was read by the standard's. And
         // what fails while the history is created must not be blamed on the file.
         if !conditions.facts.standard_conforming_strings || !job.preparation.is_empty() {
-            self.flush(job, &mut message, &mut open)?;
+            self.flush(job, &mut message)?;
         }
         for (i, piece) in pieces.iter().enumerate() {
-            match piece {
+            let done = match piece {
                 Piece::Statements(part) => {
                     if i > 0 {
-                        message.push_str(&same_reading(&rules, part.start));
+                        message.text.push_str(&same_reading(&rules, part.start));
                     }
-                    message.reserve(part.len() + after.len());
-                    open = Some(Open::after(&message, part));
-                    job.file.push_text(part, &job.omitted, &mut message);
-                    if i + 1 == pieces.len() {
-                        break;
-                    }
-                    self.flush(job, &mut message, &mut open)?;
-                    progress(Progress {
-                        bytes_done: part.end,
-                        bytes: job.file.text.len(),
-                    });
+                    self.add(job, part, &mut message)?;
+                    part.end
                 }
-                Piece::Copy { statement, .. } if job.omits(statement.start) => {}
                 Piece::Copy { statement, data } => {
-                    self.flush(job, &mut message, &mut open)?;
-                    self.copy(job, statement, data)?;
-                    progress(Progress {
-                        bytes_done: data.end,
-                        bytes: job.file.text.len(),
-                    });
+                    if !job.omits(statement.start) {
+                        self.flush(job, &mut message)?;
+                        self.copy(job, statement, data)?;
+                        message.otherwise = Spot::After;
+                    }
+                    data.end
                 }
+            };
+            if i + 1 < pieces.len() {
+                self.flush(job, &mut message)?;
+                progress(Progress {
+                    bytes_done: done,
+                    bytes: job.file.text.len(),
+                });
             }
         }
-        message.push_str(after);
-        self.flush(job, &mut message, &mut open)
+        message.text.push_str(after);
+        self.flush(job, &mut message)
+    }
+
+    /// Adds a part of the file to a message. A huge part travels by itself, without a copy of it.
+    fn add<'a>(
+        &mut self,
+        job: &Job,
+        part: &'a Range<usize>,
+        message: &mut Message<'a>,
+    ) -> Result<(), Stop> {
+        if part.len() < HUGE || job.omits_within(part) {
+            message.open = Some(Open::after(&message.text, part));
+            message.text.reserve(part.len());
+            job.file.push_text(part, &job.omitted, &mut message.text);
+            return Ok(());
+        }
+        self.flush(job, message)?;
+        message.open = Some(Open::after("", part));
+        let sent = self.work.run(&job.file.text[part.clone()]);
+        self.judge_message(job, message, sent)
     }
 
     /// Sends a message, if there is any, and forgets it.
-    fn flush(
-        &mut self,
-        job: &Job,
-        message: &mut String,
-        open: &mut Option<Open>,
-    ) -> Result<(), Stop> {
-        if message.is_empty() {
+    fn flush(&mut self, job: &Job, message: &mut Message) -> Result<(), Stop> {
+        if message.text.is_empty() {
             return Ok(());
         }
-        let sent = self.work.run(message);
-        message.clear();
-        let open = open.take();
-        sent.map_err(|trouble| {
-            let spot = open.map_or(Spot::Before, |open| {
-                open.spot(job, trouble.server(), self.work.completed())
-            });
+        let sent = self.work.run(&message.text);
+        message.text.clear();
+        self.judge_message(job, message, sent)
+    }
+
+    /// Tells where a message failed, if it did; what is sent next follows its part of the file.
+    fn judge_message(
+        &self,
+        job: &Job,
+        message: &mut Message,
+        sent: Result<(), Trouble>,
+    ) -> Result<(), Stop> {
+        let open = message.open.take();
+        let failed = sent.map_err(|trouble| {
+            let completed = self.work.completed();
+            let spot = match &open {
+                Some(open) => open.spot(job, trouble.server(), completed, &message.otherwise),
+                None => message.otherwise.clone(),
+            };
             Stop {
                 trouble,
                 spot,
                 steps_done: job.begun.steps_done(),
             }
-        })
+        });
+        if open.is_some() {
+            message.otherwise = Spot::After;
+        }
+        failed
     }
 
     fn copy(
@@ -310,6 +340,16 @@ impl Locked {
 }
 
 impl Job<'_> {
+    /// Whether something in a part of the file is left out.
+    fn omits_within(&self, part: &Range<usize>) -> bool {
+        let place = self
+            .omitted
+            .partition_point(|omission| omission.span.end <= part.start);
+        self.omitted
+            .get(place)
+            .is_some_and(|omission| omission.span.start < part.end)
+    }
+
     /// Whether the statement that begins at a byte of the file is left out.
     pub(super) fn omits(&self, start: usize) -> bool {
         let place = self
@@ -472,6 +512,18 @@ fn application_name(filename: &str) -> String {
 /// The longest name that PostgreSQL keeps whole, in bytes: NAMEDATALEN - 1.
 const LONGEST_NAME: usize = 63;
 
+/// A part of the file this large is not copied into a message.
+const HUGE: usize = 8_000_000;
+
+/// What is to be sent next.
+struct Message<'a> {
+    text: String,
+    /// The part of the file in it.
+    open: Option<Open<'a>>,
+    /// Where an error belongs that is in no part of the file.
+    otherwise: Spot,
+}
+
 /// A part of the file in a message, with what is sent before it.
 struct Open<'a> {
     characters_before: usize,
@@ -492,18 +544,24 @@ impl<'a> Open<'a> {
 
     /// Where an error belongs: by its position, in characters of the message from 1; else by the number of statements
     /// that the server had completed.
-    fn spot(&self, job: &Job, error: Option<&ServerError>, completed: usize) -> Spot {
+    fn spot(
+        &self,
+        job: &Job,
+        error: Option<&ServerError>,
+        completed: usize,
+        before: &Spot,
+    ) -> Spot {
         let text = &job.file.text[self.part.clone()];
         if let Some(position) = error.and_then(|error| error.position) {
             // What is left out of the text stands in the message as one space for each character.
             return match position.checked_sub(self.characters_before + 1) {
-                None => Spot::Before,
+                None => before.clone(),
                 Some(index) if index > text.chars().count() => Spot::After,
                 Some(index) => Spot::At(self.part.start + byte_of(text, index)),
             };
         }
         let Some(index) = completed.checked_sub(self.statements_before) else {
-            return Spot::Before;
+            return before.clone();
         };
         let inside = |statement: &&Statement| self.part.contains(&statement.start());
         let mut sent = job

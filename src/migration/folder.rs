@@ -55,7 +55,7 @@ impl Files {
         match sources(&location.dir) {
             Ok((sources, bad_names)) => {
                 faults.extend(bad_names);
-                let mut buffer = Vec::with_capacity(BUFFER);
+                let mut buffer = Vec::with_capacity(BUFFER + 1);
                 for source in sources {
                     match read(&source.path, source.kind, &mut buffer).and_then(|bytes| {
                         SqlFile::parse(show(&source.path), bytes, Role::Migration)
@@ -256,13 +256,23 @@ fn read(path: &Path, kind: Known, buffer: &mut Vec<u8>) -> std::result::Result<V
             ));
         }
     }
+    let failed = |error: io::Error| unreadable(path, &error);
+    let mut file = fs::File::open(path).map_err(failed)?;
     buffer.clear();
-    let file = fs::File::open(path).map_err(|error| unreadable(path, &error))?;
-    // A bounded reader does not ask for the size first.
-    file.take(u64::MAX)
+    // A bounded reader does not ask for the size first, which most files are not worth.
+    let limit = BUFFER as u64;
+    (&mut file)
+        .take(limit)
         .read_to_end(buffer)
-        .map_err(|error| unreadable(path, &error))?;
-    Ok(buffer.as_slice().to_owned())
+        .map_err(failed)?;
+    if buffer.len() < BUFFER {
+        return Ok(buffer.as_slice().to_owned());
+    }
+    let size = file.metadata().map_err(failed)?.len();
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(BUFFER) + 1);
+    bytes.extend_from_slice(buffer);
+    file.read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> FileFault {
