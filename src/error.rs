@@ -286,14 +286,35 @@ impl fmt::Display for Excerpt {
             .skip(skipped)
             .take(EXCERPT_WIDTH)
             .collect();
-        // A tab stays a tab below, so that the caret lands where the terminal put the character.
         let pad: String = shown
             .chars()
             .take(before - skipped)
-            .map(|c| if c == '\t' { '\t' } else { ' ' })
+            .filter_map(blank_as_wide)
             .collect();
         writeln!(f, "{gutter} | {}", Escaped(&shown))?;
         write!(f, "{:width$} | {pad}^", "", width = gutter.len())
+    }
+}
+
+/// A blank as wide as a terminal shows a character, so that what stands below it is aligned: a tab stays a tab, an East
+/// Asian wide character or an emoji takes two columns, a combining character none. The ranges are the blocks of
+/// <https://www.unicode.org/reports/tr11/> that people write.
+fn blank_as_wide(c: char) -> Option<char> {
+    match u32::from(c) {
+        9 => Some('\t'),
+        0x0300..=0x036F | 0x200B..=0x200F | 0xFE00..=0xFE0F => None,
+        0x1100..=0x115F
+        | 0x2E80..=0xA4CF
+        | 0xAC00..=0xD7A3
+        | 0xF900..=0xFAFF
+        | 0xFE30..=0xFE6F
+        | 0xFF00..=0xFF60
+        | 0xFFE0..=0xFFE6
+        | 0x1_F300..=0x1_F64F
+        | 0x1_F680..=0x1_F6FF
+        | 0x1_F900..=0x1_F9FF
+        | 0x2_0000..=0x3_FFFD => Some('\u{3000}'),
+        _ => Some(' '),
     }
 }
 
@@ -550,5 +571,49 @@ impl fmt::Display for Shell<'_> {
         } else {
             write!(f, "'{}'", self.0.replace('\'', r"'\''"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, column: usize, expected: &str) {
+        let excerpt = Excerpt {
+            line: 7,
+            column,
+            text: text.to_owned(),
+        };
+        assert_eq!(excerpt.to_string(), format!("7 | {expected}"), "{text:?}");
+    }
+
+    #[test]
+    fn the_caret_stands_below_its_character() {
+        check("SELECT x", 8, "SELECT x\n  |        ^");
+        check("\tSELECT x", 9, "\tSELECT x\n  | \t       ^");
+        check("é x", 3, "é x\n  |   ^");
+        check("e\u{301} x", 4, "e\u{301} x\n  |   ^");
+        check("名前 x", 4, "名前 x\n  | \u{3000}\u{3000} ^");
+        check("x", 2, "x\n  |  ^");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_the_caret() {
+        let text = format!("{}x{}", "a".repeat(500), "b".repeat(500));
+        let shown = format!(
+            "{}x{}\n  | {}^",
+            "a".repeat(60),
+            "b".repeat(59),
+            " ".repeat(60)
+        );
+        check(&text, 501, &shown);
+    }
+
+    #[test]
+    fn a_shell_reads_a_quoted_word_as_it_was() {
+        assert_eq!(Shell("0001_a.sql").to_string(), "0001_a.sql");
+        assert_eq!(Shell("it's").to_string(), r"'it'\''s'");
+        assert_eq!(Shell("a\nb\x1b").to_string(), r"$'a\nb\x1b'");
+        assert_eq!(Shell("").to_string(), "''");
     }
 }

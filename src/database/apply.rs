@@ -659,12 +659,39 @@ fn explained(spot: &Spot, error: ServerError) -> ServerError {
             ..ServerError::own("42601", "syntax error at the end of the file".to_owned())
         };
     }
-    if *spot == Spot::After && error.code.starts_with("23") && error.hint.is_none() {
-        let hint = "the constraint is deferred, so it was checked after the last statement";
-        return ServerError {
-            hint: Some(hint.to_owned()),
+    match advice(spot, &error) {
+        Some(advice) => ServerError {
+            hint: Some(advice.to_owned()),
             ..error
-        };
+        },
+        None => error,
     }
-    error
+}
+
+/// What to do about an error of which the server's own words do not tell it to somebody who writes migrations.
+fn advice(spot: &Spot, error: &ServerError) -> Option<&'static str> {
+    let about = |word: &str| error.message.contains(word);
+    match error.code.as_str() {
+        "55P04" => Some(
+            "a new enum value must be committed first: add it in a migration of its own, before this one",
+        ),
+        "25001" => Some("let the file run step by step, with the line: -- onward: no-transaction"),
+        "42P06" if about("\"public\"") => {
+            Some("every database has the schema public: leave the statement out")
+        }
+        "42501" if about("owner of extension") => Some(
+            "leave the statement out (pg_dump --no-comments), or run it as the owner of the extension",
+        ),
+        _ if error.hint.is_some() => None,
+        code if *spot == Spot::After && code.starts_with("23") => {
+            Some("the constraint is deferred, so it was checked after the last statement")
+        }
+        "42704" if error.message.starts_with("role ") => {
+            Some("roles belong to the server, not to the database: create it there first")
+        }
+        "58P01" | "0A000" if about("extension") => {
+            Some("install the package of the extension on the server first")
+        }
+        _ => None,
+    }
 }
