@@ -2,7 +2,7 @@
 
 ONWARD := $(or $(CARGO_TARGET_DIR),target)/release/onward
 
-.PHONY: help build migrate status stop test lint bench postgres
+.PHONY: help build migrate status stop test torture lint bench postgres tools
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do printf '  make %-8s  %s\n' "$$target" "$$text"; done
@@ -19,8 +19,11 @@ status: build ## show which migrations of the example are applied there
 stop: ## stop the private server and remove its data
 	@scripts/database stop
 
-test: postgres ## run all tests; ARGS='…' goes to cargo test
+test: tools ## run all tests; ARGS='…' goes to cargo test
 	tests/with-postgres cargo test $(ARGS)
+
+torture: tools ## run the fault suite in its long form: thousands of kills, every cut
+	TORTURE=1 tests/with-postgres cargo test --release --test faults -- --nocapture
 
 lint: ## check formatting, clippy and, if shellcheck is installed, the shell scripts
 	cargo fmt --check
@@ -33,3 +36,6 @@ bench: build postgres ## measure against psql, on a server with default durabili
 
 postgres:
 	@scripts/database install
+
+tools:
+	@scripts/database install-tests

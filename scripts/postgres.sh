@@ -48,6 +48,23 @@ pg_install() {
     pg_find
 }
 
+# The pooler that the tests stand between, after installing it where it is missing and we may.
+pooler_install() {
+    if command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ]; then
+        return
+    fi
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        say 'PgBouncer is needed for the tests and was not found.'
+        say 'Install it, for example with: sudo apt-get install pgbouncer'
+        return 1
+    fi
+    say 'installing PgBouncer'
+    (
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get -q update && apt-get -q install -y --no-install-recommends pgbouncer
+    ) >&2
+}
+
 # pg_as FOLDER COMMAND…: runs one of the server's programs as the owner of FOLDER.
 pg_as() {
     local folder=$1 program=$PG_BIN/$2
