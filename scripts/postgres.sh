@@ -37,16 +37,15 @@ pg_install() {
         return 1
     fi
     say 'installing PostgreSQL'
-    (
-        export DEBIAN_FRONTEND=noninteractive
-        apt-get -q update &&
-            apt-get -q install -y --no-install-recommends postgresql-common &&
-            # Else the next package makes a cluster of its own, and starts it.
-            sed -i 's/^#create_main_cluster .*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf &&
-            apt-get -q install -y --no-install-recommends postgresql postgresql-client
-    ) >&2 || return
+    apt update && apt install -y --no-install-recommends postgresql-common || return
+    # Else the next package makes a cluster of its own, and starts it.
+    sed -i 's/^#create_main_cluster .*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf || return
+    apt install -y --no-install-recommends postgresql postgresql-client || return
     pg_find
 }
+
+# apt COMMAND…: Debian's packages, without questions.
+apt() { DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >&2; }
 
 # The pooler that the tests stand between, after installing it where it is missing and we may.
 pooler_install() {
@@ -59,10 +58,7 @@ pooler_install() {
         return 1
     fi
     say 'installing PgBouncer'
-    (
-        export DEBIAN_FRONTEND=noninteractive
-        apt-get -q update && apt-get -q install -y --no-install-recommends pgbouncer
-    ) >&2
+    apt update && apt install -y --no-install-recommends pgbouncer
 }
 
 # pg_as FOLDER COMMAND…: runs one of the server's programs as the owner of FOLDER.
