@@ -1,0 +1,7 @@
+CREATE TABLE t (a int PRIMARY KEY);
+INSERT INTO t VALUES (1);
+REINDEX (VERBOSE, CONCURRENTLY) TABLE t;
+REINDEX TABLE /* ; */ CONCURRENTLY t;
+REINDEX SCHEMA public;
+reindex (concurrently off) index t_pkey;
+INSERT INTO t VALUES (2);

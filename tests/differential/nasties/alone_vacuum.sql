@@ -1,0 +1,7 @@
+CREATE TABLE t (a int, b text);
+vacuum;
+VACUUM FULL t;
+VACUUM (ANALYZE, VERBOSE) t (a, b);
+ANALYZE t;
+CHECKPOINT;
+INSERT INTO t VALUES (1);

@@ -1,0 +1,5 @@
+CREATE TABLE t (a int);
+VACUUM t;
+SET LOCAL search_path = pg_catalog;
+SET CONSTRAINTS ALL DEFERRED;
+LOCK TABLE t;

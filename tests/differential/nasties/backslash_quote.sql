@@ -1,0 +1,3 @@
+CREATE TABLE t (a text);
+SET backslash_quote = off;
+INSERT INTO t VALUES (E'a\'b');

@@ -1,0 +1,2 @@
+SET client_encoding = 'LATIN1';
+CREATE TABLE t (a text);

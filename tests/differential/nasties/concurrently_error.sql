@@ -1,0 +1,5 @@
+CREATE TABLE t (a int);
+INSERT INTO t VALUES (1), (1);
+CREATE INDEX CONCURRENTLY t_i ON t (a);
+CREATE INDEX CONCURRENTLY t_bad ON t (missing);
+CREATE TABLE u (a int);

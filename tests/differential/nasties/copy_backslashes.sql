@@ -1,0 +1,7 @@
+CREATE TABLE t (a text);
+COPY t FROM stdin;
+\\
+\\.
+ \.
+\. x
+\.

@@ -1,0 +1,4 @@
+COPY nothing FROM stdin;
+1
+\.
+SELECT 1;

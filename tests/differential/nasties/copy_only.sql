@@ -1,0 +1,2 @@
+COPY pg_catalog.pg_description FROM stdin;
+\.

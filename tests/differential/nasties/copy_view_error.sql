@@ -1,0 +1,5 @@
+CREATE TABLE t (a int);
+CREATE VIEW v AS SELECT a FROM t;
+COPY v FROM stdin;
+1
+\.

@@ -1,0 +1,5 @@
+-- The end of the file ends the data.
+CREATE TABLE t (a int);
+COPY t FROM stdin;
+1
+2

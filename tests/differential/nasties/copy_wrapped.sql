@@ -1,0 +1,6 @@
+BEGIN;
+CREATE TABLE t (a int);
+COPY t FROM stdin;
+1
+\.
+COMMIT;

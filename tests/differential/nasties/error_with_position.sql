@@ -1,0 +1,3 @@
+-- é名
+CREATE TABLE t (a int);
+	SELECT 'é🐘', missing FROM t;

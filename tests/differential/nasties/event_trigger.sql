@@ -1,0 +1,5 @@
+CREATE TABLE l (tag text);
+CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.l VALUES (tg_tag); END $$;
+CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION note();
+CREATE TABLE t (a int);
+DROP EVENT TRIGGER e;

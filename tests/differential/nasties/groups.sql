@@ -1,0 +1,9 @@
+BEGIN;
+CREATE TABLE t (a int);
+COMMIT;
+SET search_path = pg_catalog, public;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+INSERT INTO public.t VALUES (1);
+INSERT INTO public.t VALUES (2);
+COMMIT WORK;
+INSERT INTO t VALUES (3);

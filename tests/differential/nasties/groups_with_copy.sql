@@ -1,0 +1,15 @@
+BEGIN;
+CREATE TABLE t (a int);
+COPY t FROM stdin;
+1
+\.
+COMMIT;
+BEGIN;
+COPY t FROM stdin;
+2
+\.
+INSERT INTO t VALUES (3);
+COMMIT;
+COPY t FROM stdin;
+4
+\.

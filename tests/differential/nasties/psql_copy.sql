@@ -1,0 +1,4 @@
+CREATE TABLE t (a int);
+\copy t FROM stdin
+1
+\.

@@ -1,0 +1,2 @@
+CREATE TABLE t (a int);
+SELECT 'INSERT INTO t VALUES (1)' \gexec

@@ -1,0 +1,3 @@
+CREATE TABLE t (a int);
+\q
+this is not SQL

@@ -1,0 +1,3 @@
+-- As pg_dump -n public writes it.
+CREATE SCHEMA public;
+CREATE TABLE public.t (a int);

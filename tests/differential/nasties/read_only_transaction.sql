@@ -1,0 +1,2 @@
+CREATE TABLE t (a int);
+SET transaction_read_only = on;

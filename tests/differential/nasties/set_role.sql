@@ -1,0 +1,12 @@
+CREATE ROLE differential_a; CREATE ROLE differential_b;
+CREATE SCHEMA s AUTHORIZATION differential_a;
+SET ROLE differential_a;
+CREATE TABLE s.t (a int);
+RESET ROLE;
+SET SESSION AUTHORIZATION differential_a;
+CREATE TABLE s.u (a int);
+SET SESSION AUTHORIZATION DEFAULT;
+CREATE TABLE s.v (a int);
+GRANT SELECT ON s.v TO differential_b WITH GRANT OPTION;
+SET LOCAL ROLE differential_a;
+CREATE TABLE s.w (a int);

@@ -1,0 +1,3 @@
+CREATE TABLE t (a int);
+ROLLBACK;
+CREATE TABLE u (a int);

@@ -1,0 +1,4 @@
+CREATE TABLE t (a int);
+INSERT INTO t VALUES (1);
+CREAT TABLE u (a int);
+SELECT 1;

@@ -1,0 +1,3 @@
+CREATE TABLE t (a text);
+/* never closed
+INSERT INTO t VALUES (1);

@@ -1,0 +1,2 @@
+CREATE TABLE t (a text);
+DO $x$ BEGIN NULL; END $y$;

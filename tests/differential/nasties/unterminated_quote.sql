@@ -1,0 +1,3 @@
+CREATE TABLE t (a text);
+INSERT INTO t VALUES ('a;
+INSERT INTO t VALUES (1);
