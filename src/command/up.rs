@@ -386,15 +386,15 @@ impl Run<'_> {
 }
 
 /// Where a walk takes place.
-struct Scene<'a> {
-    locked: &'a mut Locked,
+struct Scene<'a, 't> {
+    locked: &'a mut Locked<'t>,
     conditions: Conditions<'a>,
     seen: &'a Survey,
     due: &'a Plan<'a>,
     before: Option<&'a Interruption>,
 }
 
-impl Scene<'_> {
+impl Scene<'_, '_> {
     /// Whether the last walk ended at this very file: if it seems overtaken again, and is still due, it is not.
     fn was_interrupted_by(&self, file: &str) -> bool {
         self.before.is_some_and(|before| before.file == file)

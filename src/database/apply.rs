@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::history::{Ending, HistoryTable, NewRow, ROW_IS_GONE, ROWS_TOUCHED};
 use super::run_lock::Locked;
-use super::session::{KEEPALIVES, LEAVE_NO_TRACE, Notice};
+use super::session::{KEEPALIVES, LEAVE_NO_TRACE, Notice, OWN_ROLE};
 use super::survey::Facts;
 use crate::error::{Excerpt, ServerError, Trouble};
 use crate::migration::SqlFile;
@@ -100,7 +100,7 @@ pub(super) enum Spot {
     After,
 }
 
-impl Locked {
+impl Locked<'_> {
     /// Runs a file once. Whatever comes of it, no transaction is left open.
     pub fn try_apply(
         &mut self,
@@ -113,7 +113,7 @@ impl Locked {
             Execution::Transaction { modes } => {
                 let before = before(job, modes, conditions);
                 let after = format!(
-                    "\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n{}{LEAVE_NO_TRACE}\n{}{}COMMIT;",
+                    "\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n{OWN_ROLE}{}{LEAVE_NO_TRACE}\n{}{}COMMIT;",
                     conditions.table.untouched(),
                     conditions.table.forget_failed(&job.row.filename),
                     conditions.table.finish(&job.row.filename)
@@ -155,7 +155,7 @@ impl Locked {
             if trouble.lost_connection() {
                 Err(trouble)
             } else {
-                self.work.leave_no_trace().and(Err(trouble))
+                self.clean().and(Err(trouble))
             }
         })
     }
@@ -299,7 +299,7 @@ impl Locked {
             Trouble::Server(error) if !error.ends_connection() => *error,
             lost => return Attempt::Lost(lost),
         };
-        if let Err(lost) = self.work.leave_no_trace() {
+        if let Err(lost) = self.clean() {
             return Attempt::Lost(lost);
         }
         if error.is_blocked() {
@@ -461,12 +461,23 @@ fn before(job: &Job, modes: &[String], conditions: Conditions) -> String {
     sql
 }
 
+/// Begins a transaction for a whole file, or for statements of our own.
 pub(super) fn begin(modes: &[String], settings: &str) -> String {
+    begin_as("ISOLATION LEVEL READ COMMITTED", modes, settings)
+}
+
+/// Begins a transaction for a step: what the steps before it have set for the session holds, but its progress must be
+/// written.
+pub(super) fn begin_step(modes: &[String], settings: &str) -> String {
+    begin_as("READ WRITE", modes, settings)
+}
+
+fn begin_as(usual: &str, modes: &[String], settings: &str) -> String {
     // The last of several modes of a kind holds. A line end closes a comment among them.
     let modes = modes
         .iter()
         .fold(String::new(), |all, modes| all + ", " + modes + "\n");
-    format!("BEGIN ISOLATION LEVEL READ COMMITTED{modes};\n{settings}")
+    format!("BEGIN {usual}{modes};\n{settings}")
 }
 
 /// The limits of a transaction, whatever role and database have set: none on its length, one on queueing for a lock, and

@@ -11,7 +11,7 @@ use crate::sql::quote::text_array;
 /// How many are named.
 const NAMED: usize = 3;
 
-impl Locked {
+impl Locked<'_> {
     /// The sessions that hold locks on these relations, the oldest transaction first, each in words; empty where nobody
     /// does any more.
     pub fn blockers(&mut self, relations: &[String]) -> Vec<String> {

@@ -88,7 +88,11 @@ impl RunLock {
     /// # Errors
     /// `Error::Connect` when the server refuses for another reason than want of connections, `Error::Database` when the
     /// first connection is lost too.
-    pub fn open_second(mut self, target: Target, patience: &mut Patience) -> Result<Locked> {
+    pub fn open_second<'a>(
+        mut self,
+        target: Target<'a>,
+        patience: &mut Patience,
+    ) -> Result<Locked<'a>> {
         patience.begin();
         loop {
             let outcome = Session::connect(target).and_then(|mut work| {
@@ -105,6 +109,7 @@ impl RunLock {
                     return Ok(Locked {
                         lock: Some(self),
                         work,
+                        target,
                     });
                 }
                 Err(Error::Connect { trouble, .. }) if trouble.wants_connections() => {
@@ -117,6 +122,7 @@ impl RunLock {
                         return Ok(Locked {
                             lock: None,
                             work: self.session,
+                            target,
                         });
                     }
                 }
@@ -127,13 +133,26 @@ impl RunLock {
 }
 
 /// A session to apply with, while another holds the run lock.
-pub struct Locked {
+pub struct Locked<'a> {
     /// None where only one connection was to be had.
     pub(super) lock: Option<RunLock>,
     pub(super) work: Session,
+    target: Target<'a>,
 }
 
-impl Locked {
+impl Locked<'_> {
+    /// Rolls back what is open, and gives back what the session holds.
+    pub(super) fn clean(&mut self) -> std::result::Result<(), Trouble> {
+        if !self.work.is_out_of_step() {
+            return self.work.leave_no_trace();
+        }
+        self.work = Session::connect(self.target).map_err(|error| match error {
+            Error::Connect { trouble, .. } => trouble,
+            other => Trouble::Connection(other.to_string()),
+        })?;
+        Ok(())
+    }
+
     /// Whether the run lock is held: if not, only the unique index keeps another runner from the same file.
     #[must_use]
     pub fn is_alone(&self) -> bool {

@@ -20,6 +20,8 @@ pub struct Session {
     client: Client,
     gauge: Gauge,
     notices: Arc<Mutex<Vec<Notice>>>,
+    /// The crate and the server disagree about which answer belongs to which message.
+    out_of_step: bool,
 }
 
 /// Where to connect, and when the run must be over.
@@ -103,7 +105,14 @@ impl Session {
     /// # Errors
     /// What the server said of the statement or of the data.
     pub fn copy_in(&mut self, statement: &str, data: &str) -> std::result::Result<(), Trouble> {
-        let mut writer = self.client.copy_in(statement)?;
+        let mut writer = match self.client.copy_in(statement) {
+            Ok(writer) => writer,
+            Err(error) => {
+                // The crate has ended data that the server did not ask for, and gets one answer too many for it.
+                self.out_of_step = true;
+                return Err(Trouble::from(error));
+            }
+        };
         // When the server has refused a line, the reason is in the answer to the end of the data.
         let written = writer.write_all(data.as_bytes());
         let finished = writer.finish();
@@ -131,6 +140,12 @@ impl Session {
         outcome
     }
 
+    /// Whether nothing more can be asked of this session.
+    #[must_use]
+    pub fn is_out_of_step(&self) -> bool {
+        self.out_of_step
+    }
+
     /// Sets when waiting for the server ends.
     pub fn set_deadline(&mut self, deadline: Option<Instant>) {
         self.gauge.set_deadline(deadline);
@@ -153,6 +168,13 @@ impl Drop for Session {
 /// The server, too, must notice that its peer is gone, or locks stay held.
 pub(super) const KEEPALIVES: &str = "SET LOCAL tcp_keepalives_idle = 10; SET LOCAL tcp_keepalives_interval = 5; \
      SET LOCAL tcp_keepalives_count = 3; ";
+
+/// The role that we came as, whatever a file has become.
+pub(super) const OWN_ROLE: &str = "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; ";
+
+/// The same until the transaction ends: a file that runs step by step goes on as what it has become.
+pub(super) const OWN_ROLE_FOR_NOW: &str =
+    "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE NONE; ";
 
 /// Everything that a session can hold, given back. `DISCARD ALL` would do, but it refuses to run in a message of
 /// several statements; and `RESET ALL` leaves the role: <https://www.postgresql.org/docs/current/sql-discard.html>.
@@ -222,6 +244,7 @@ fn connect_to(target: Target, place: &HostSpec) -> std::result::Result<Session, 
         client,
         gauge,
         notices,
+        out_of_step: false,
     })
 }
 

@@ -3,10 +3,10 @@
 //! A `running` row claims the file first. A step that may stand in a transaction is committed together with its
 //! progress; one that may not is recorded after it. So a run that dies can be taken up at the first step not done.
 
-use super::apply::{Conditions, Job, Progress, Spot, Stop, begin, byte_of, settings};
+use super::apply::{Conditions, Job, Progress, Spot, Stop, begin_step, byte_of, settings};
 use super::history::Ending;
 use super::run_lock::Locked;
-use super::session::LEAVE_NO_TRACE;
+use super::session::{LEAVE_NO_TRACE, OWN_ROLE_FOR_NOW};
 use crate::error::{Error, ServerError, Trouble};
 use crate::migration::execution::{Manner, Step};
 use crate::plan::Begun;
@@ -15,7 +15,7 @@ use crate::sql::splitter::Statement;
 use crate::sql::statement::Kind;
 use crate::sql::target::{ConcurrentIndex, concurrent_index};
 
-impl Locked {
+impl Locked<'_> {
     /// Runs the steps that are not done, and completes the row.
     pub(super) fn walk_steps(
         &mut self,
@@ -53,11 +53,13 @@ impl Locked {
             );
             match &step.manner {
                 Manner::Transaction { modes } => {
-                    let before = begin(
+                    let before = begin_step(
                         modes,
                         &settings(conditions, Some(job.file), &job.row.filename),
                     );
-                    let after = format!("\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n{record}COMMIT;");
+                    let after = format!(
+                        "\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n{OWN_ROLE_FOR_NOW}{record}COMMIT;"
+                    );
                     let pieces = job.file.pieces_of(step);
                     self.send(job, &pieces, (before, &after), conditions, progress)
                         .map_err(|failed| Stop {
@@ -88,10 +90,9 @@ impl Locked {
 
     /// Runs statements of our own in a transaction, and leaves the session as the file has set it.
     fn commit(&mut self, statements: &str, conditions: Conditions) -> Result<(), Trouble> {
-        self.work.run(&format!(
-            "{}{statements}COMMIT;",
-            begin(&[], &settings(conditions, None, ""))
-        ))
+        let begin = begin_step(&[], &settings(conditions, None, ""));
+        self.work
+            .run(&format!("{begin}{OWN_ROLE_FOR_NOW}{statements}COMMIT;"))
     }
 
     /// Sets again what the steps that are done have set for the session.

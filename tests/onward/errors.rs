@@ -16,7 +16,7 @@ fn the_caret_stands_below_the_character() {
         r#"
         migrations/0001_x.sql:2:21: ERROR: column "emial" does not exist (42703)
         2 | SELECT 'größe 表 😀', emial;
-          |                     ^
+          |               　 　   ^
         rolled back: 0001_x.sql as a whole
         applied before: none
         still pending: 0001_x.sql
