@@ -219,14 +219,14 @@ impl fmt::Display for Error {
                 trouble,
             } => write!(
                 f,
-                "the connection was lost {} while {} was applied, and it is not applied: {trouble}",
+                "the connection was lost {} at {}, and it is not applied: {trouble}",
                 Count(*times as usize, "time"),
                 Escaped(file)
             ),
             Error::OutcomeUnknown { file, trouble } => {
                 write!(
                     f,
-                    "the connection was lost while {file} was applied, and it is not known whether it was committed: {trouble}"
+                    "the connection was lost at {file}, and it is not known whether it was committed: {trouble}"
                 )
             }
         }

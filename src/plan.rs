@@ -434,10 +434,13 @@ fn legacy_findings(schema: &SchemaFile, table: Option<&QualifiedName>) -> Vec<Fi
 fn resume_finding(due: &Due) -> Option<Finding> {
     let file = &due.migration.file;
     let filename = || due.migration.name.filename().to_owned();
-    let Execution::Steps(steps) = &file.execution else {
-        return None;
-    };
     let done = due.begun.steps_done();
+    let Execution::Steps(steps) = &file.execution else {
+        return (due.begun != Begun::Not).then(|| Finding::StepsChanged {
+            filename: filename(),
+            done,
+        });
+    };
     if done > 0 && due.done_checksum != Some(file.checksum_of_steps(done)) {
         return Some(Finding::StepsChanged {
             filename: filename(),

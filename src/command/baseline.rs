@@ -16,10 +16,9 @@ pub(super) fn run(settings: &Settings, through: Option<&str>, report: &Report) -
     let ground = Ground::read(settings, Keep::States)?;
     check_version(&ground, through)?;
     let mut patience = ground.patience(settings);
-    let mut session = ground.connect(&mut patience)?;
-    let seen = ground.survey(&mut session, settings)?;
+    let (session, seen) = ground.look(settings, &mut patience)?;
     check(&seen, report)?;
-    let mut lock = lock(session, &seen, &mut patience, report)?;
+    let mut lock = lock(session, ground.target, &seen, &mut patience, report)?;
     let seen = ground.survey_locked(&mut lock, settings)?;
     check(&seen, report)?;
     let table = seen.table.as_ref().ok_or_else(no_schema)?;

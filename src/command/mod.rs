@@ -83,6 +83,18 @@ impl<'a> Ground<'a> {
         }
     }
 
+    /// The first session and what it sees. A connection that breaks meanwhile is opened again.
+    fn look(&self, settings: &Settings, patience: &mut Patience) -> Result<(Session, Survey)> {
+        loop {
+            let mut session = self.connect(patience)?;
+            match self.survey(&mut session, settings) {
+                Err(Error::Database { trouble, .. })
+                    if trouble.lost_connection() && patience.pause() => {}
+                outcome => return Ok((session, outcome?)),
+            }
+        }
+    }
+
     /// Looks at the database.
     fn survey(&self, session: &mut Session, settings: &Settings) -> Result<Survey> {
         let will_write = |rows: &[Recorded]| plan::has_pending(&self.files, rows);
@@ -107,12 +119,13 @@ fn refuse(plan: &Plan, settings: &Settings, report: &Report) -> Result<()> {
 /// Takes the run lock.
 fn lock(
     session: Session,
+    target: Target,
     seen: &Survey,
     patience: &mut Patience,
     report: &Report,
 ) -> Result<RunLock> {
     let mut last = None;
-    RunLock::take(session, &seen.facts, patience, &mut |holder| {
+    RunLock::take(session, target, &seen.facts, patience, &mut |holder| {
         if last.as_ref() != Some(holder) {
             report.waiting(holder);
             last = Some(holder.clone());

@@ -16,8 +16,7 @@ use crate::settings::Settings;
 pub(super) fn run(settings: &Settings, names: &[String], report: &Report) -> Result<u8> {
     let ground = Ground::read(settings, Keep::States)?;
     let mut patience = ground.patience(settings);
-    let mut session = ground.connect(&mut patience)?;
-    let seen = ground.survey(&mut session, settings)?;
+    let (session, seen) = ground.look(settings, &mut patience)?;
     let repairs = plan(&ground, rows(&seen, report)?, names)?;
     if repairs
         .iter()
@@ -26,7 +25,7 @@ pub(super) fn run(settings: &Settings, names: &[String], report: &Report) -> Res
         say(&repairs, report);
         return Ok(exit::DONE);
     }
-    let mut lock = lock(session, &seen, &mut patience, report)?;
+    let mut lock = lock(session, ground.target, &seen, &mut patience, report)?;
     let seen = ground.survey_locked(&mut lock, settings)?;
     let repairs = plan(&ground, rows(&seen, report)?, names)?;
     let mut locked = lock.open_second(ground.target, &mut patience)?;

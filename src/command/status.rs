@@ -19,8 +19,7 @@ pub(super) fn run(
     report: &Report,
 ) -> Result<u8> {
     let ground = Ground::read(settings, Keep::States)?;
-    let mut session = ground.connect(&mut ground.patience(settings))?;
-    let seen = ground.survey(&mut session, settings)?;
+    let (mut session, seen) = ground.look(settings, &mut ground.patience(settings))?;
     let goal = Goal {
         to: None,
         nonempty: settings.nonempty,

@@ -27,8 +27,7 @@ pub(super) fn run(
     let ground = Ground::read(settings, Keep::Texts)?;
     let goal = goal(&ground, settings, to)?;
     let mut patience = ground.patience(settings);
-    let mut session = ground.connect(&mut patience)?;
-    let seen = ground.survey(&mut session, settings)?;
+    let (session, seen) = ground.look(settings, &mut patience)?;
     let shown = plan(&ground.files, &seen.observed, &goal);
     if rehearsal == Rehearsal::ShowOnly {
         report.findings(&shown, settings.strict);
@@ -86,6 +85,15 @@ struct Run<'a> {
     applied: Vec<String>,
 }
 
+/// How a round under the run lock ended.
+enum Round {
+    Done {
+        /// How many migrations the history holds as applied then.
+        applied: usize,
+    },
+    Interrupted(Interruption),
+}
+
 /// How a walk through a plan ended.
 enum Walk {
     Done,
@@ -116,34 +124,16 @@ impl Run<'_> {
         let mut before: Option<Interruption> = None;
         let mut times = 0;
         loop {
-            let mut lock = lock(session, &seen, &mut self.patience, self.report)?;
-            seen = self.ground.survey_locked(&mut lock, self.settings)?;
-            let due = plan(&self.ground.files, &seen.observed, self.goal);
-            // What was shown before the lock is not shown again.
-            if due.refusals(self.settings.strict) > 0 {
-                refuse(&due, self.settings, self.report)?;
-            }
-            if let Some(Interruption {
-                file,
-                cause: Cause::Lost(_),
-            }) = &before
-                && due.is_applied(file)
-            {
-                self.report.committed_after_all(file);
-                self.applied.push(file.clone());
-            }
-            if due.is_empty() {
-                return Ok(due.applied());
-            }
-            let mut locked = lock.open_second(self.ground.target, &mut self.patience)?;
-            if !locked.is_alone() {
-                self.report.one_connection();
-            }
-            let Walk::Interrupted(now) = self.walk(&mut locked, &seen, &due, before.as_ref())?
-            else {
-                return Ok(due.applied() + contained(&due) + due.due.len());
+            let now = match self.round(session, &mut seen, before.as_ref()) {
+                Ok(Round::Done { applied }) => return Ok(applied),
+                Ok(Round::Interrupted(interruption)) => interruption,
+                // Nothing was being applied, so nothing is in doubt.
+                Err(Error::Database { trouble, .. }) if trouble.lost_connection() => Interruption {
+                    file: "the history".to_owned(),
+                    cause: Cause::Lost(trouble),
+                },
+                Err(error) => return Err(error),
             };
-            drop(locked);
             times = if before.is_some_and(|before| before.file == now.file) {
                 times + 1
             } else {
@@ -152,6 +142,52 @@ impl Run<'_> {
             session = self.go_on(&now, times)?;
             before = Some(now);
         }
+    }
+
+    /// Takes the run lock, plans, and applies until all is done or something interrupts.
+    fn round(
+        &mut self,
+        session: Session,
+        seen: &mut Survey,
+        before: Option<&Interruption>,
+    ) -> Result<Round> {
+        let mut lock = lock(
+            session,
+            self.ground.target,
+            seen,
+            &mut self.patience,
+            self.report,
+        )?;
+        *seen = self.ground.survey_locked(&mut lock, self.settings)?;
+        let due = plan(&self.ground.files, &seen.observed, self.goal);
+        // What was shown before the lock is not shown again.
+        if due.refusals(self.settings.strict) > 0 {
+            refuse(&due, self.settings, self.report)?;
+        }
+        if let Some(Interruption {
+            file,
+            cause: Cause::Lost(_),
+        }) = before
+            && due.is_applied(file)
+        {
+            self.report.committed_after_all(file);
+            self.applied.push(file.clone());
+        }
+        if due.is_empty() {
+            return Ok(Round::Done {
+                applied: due.applied(),
+            });
+        }
+        let mut locked = lock.open_second(self.ground.target, &mut self.patience)?;
+        if !locked.is_alone() {
+            self.report.one_connection();
+        }
+        Ok(match self.walk(&mut locked, seen, &due, before)? {
+            Walk::Done => Round::Done {
+                applied: due.applied() + contained(&due) + due.due.len(),
+            },
+            Walk::Interrupted(interruption) => Round::Interrupted(interruption),
+        })
     }
 
     /// A new session after an interruption, as soon as the server gives one.
@@ -304,7 +340,7 @@ impl Run<'_> {
                 } => {
                     let blockers = scene.locked.blockers(&relations);
                     self.report.blocked(&file, &error, &blockers);
-                    job.begun = Begun::Failed { steps_done };
+                    job.begun = job.begun.after_trying(steps_done);
                     if !self.patience.pause() {
                         return Err(self.gave_up(&file, blockers.into_iter().next()));
                     }

@@ -309,7 +309,9 @@ impl Locked<'_> {
                 relations: relations_at(job, &stop.spot, conditions.table),
             };
         }
-        if is_overtaken(&error, conditions.table) {
+        let steps = matches!(job.file.execution, Execution::Steps(_));
+        let before = stop.spot == Spot::Before && is_overtaken(&error, conditions.table);
+        if before || steps && error.message.contains(ROW_IS_GONE) {
             return Attempt::Overtaken(error);
         }
         if stop.spot == Spot::Before || is_about_history(&error, conditions.table) {
@@ -571,24 +573,39 @@ impl<'a> Open<'a> {
                 Some(index) => Spot::At(self.part.start + byte_of(text, index)),
             };
         }
+        // The server reads a message as a whole first. Our own first statement, a BEGIN, has nothing that could fail.
+        if completed == 0 && self.statements_before > 0 {
+            return match self.statements(job).as_slice() {
+                [only] => Spot::At(only.start()),
+                _ => Spot::After,
+            };
+        }
         let Some(index) = completed.checked_sub(self.statements_before) else {
             return before.clone();
         };
+        self.statements(job)
+            .get(index)
+            .map_or(Spot::After, |statement| {
+                Spot::At(place_inside(job.file, statement, error))
+            })
+    }
+
+    /// The statements of the part that were sent.
+    fn statements<'f>(&self, job: &Job<'f>) -> Vec<&'f Statement> {
         let inside = |statement: &&Statement| self.part.contains(&statement.start());
-        let mut sent = job
-            .file
-            .statements
-            .iter()
-            .filter(inside)
-            .filter(|it| !job.omits(it.start()));
-        sent.nth(index).map_or(Spot::After, |statement| {
-            Spot::At(place_inside(job.file, statement, error))
-        })
+        let statements = job.file.statements.iter().filter(inside);
+        statements
+            .filter(|statement| !job.omits(statement.start()))
+            .collect()
     }
 }
 
 /// Where a statement begins; in a DO block the line that the server names.
-fn place_inside(file: &SqlFile, statement: &Statement, error: Option<&ServerError>) -> usize {
+pub(super) fn place_inside(
+    file: &SqlFile,
+    statement: &Statement,
+    error: Option<&ServerError>,
+) -> usize {
     let text = statement.text(&file.text);
     let line = match statement.kind {
         Kind::Do => error.and_then(|error| inline_line(error.context.as_deref()?)),
@@ -686,7 +703,12 @@ fn advice(spot: &Spot, error: &ServerError) -> Option<&'static str> {
         "55P04" => Some(
             "a new enum value must be committed first: add it in a migration of its own, before this one",
         ),
-        "25001" => Some("let the file run step by step, with the line: -- onward: no-transaction"),
+        "25001" if error.context.is_some() => {
+            Some("write it as a statement of its own, outside of functions and DO blocks")
+        }
+        "25001" | "2D000" => {
+            Some("let the file run step by step, with the line: -- onward: no-transaction")
+        }
         "42P06" if about("\"public\"") => {
             Some("every database has the schema public: leave the statement out")
         }

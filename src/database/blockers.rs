@@ -41,9 +41,11 @@ fn blockers_sql(relations: &[String]) -> String {
     format!(
         "SELECT pg_catalog.concat(pg_catalog.min(CAST(CAST(l.relation AS pg_catalog.regclass) AS pg_catalog.text)), \
          ' is locked by pid ', a.pid, ', user ', a.usename, ', application ', pg_catalog.quote_literal(a.application_name), \
-         ', client ', COALESCE(pg_catalog.host(a.client_addr), 'local'), ', ', a.state, ', in a transaction since ', \
-         pg_catalog.to_char(pg_catalog.timezone('UTC', a.xact_start), 'YYYY-MM-DD HH24:MI:SS\"Z\"'), ', query: ', \
-         pg_catalog.left(pg_catalog.regexp_replace(a.query, E'\\\\s+', ' ', 'g'), 80)) \
+         ', client ', COALESCE(pg_catalog.host(a.client_addr), 'local'), ', ' OPERATOR(pg_catalog.||) a.state, \
+         ', in a transaction since ' OPERATOR(pg_catalog.||) \
+         pg_catalog.to_char(pg_catalog.timezone('UTC', a.xact_start), 'YYYY-MM-DD HH24:MI:SS\"Z\"'), \
+         CASE WHEN a.xact_start IS NOT NULL THEN pg_catalog.concat(', query: ', \
+         pg_catalog.left(pg_catalog.regexp_replace(a.query, E'\\\\s+', ' ', 'g'), 80)) END) \
          FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) l.pid \
          JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) l.database \
          WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() AND l.granted \

@@ -31,32 +31,40 @@ impl RunLock {
     /// `Error::GaveUp` when somebody else held it all the time, `Error::Database` when the connection broke.
     pub fn take(
         mut session: Session,
+        target: Target,
         facts: &Facts,
         patience: &mut Patience,
         waiting: &mut dyn FnMut(&Holder),
     ) -> Result<RunLock> {
         patience.begin();
         loop {
-            match try_lock(&mut session, facts) {
-                Ok(None) => return Ok(RunLock { session }),
-                Ok(Some(holder)) => {
-                    waiting(&holder);
-                    if !patience.pause() {
-                        return Err(Error::GaveUp {
-                            waiting_for: "the run lock".to_owned(),
-                            waited: Spoken(patience.used()).to_string(),
-                            holder: holder.0.map(|holder| format!("held by {holder}")),
-                            applied: Vec::new(),
-                        });
-                    }
-                }
-                Err(trouble) => {
-                    return Err(Error::Database {
-                        doing: "cannot take the run lock".to_owned(),
-                        trouble,
+            let failed = |trouble| Error::Database {
+                doing: "cannot take the run lock".to_owned(),
+                trouble,
+            };
+            let Some(holder) = try_lock(&mut session, facts).map_err(failed)? else {
+                return Ok(RunLock { session });
+            };
+            waiting(&holder);
+            // Who sleeps leaves its connection to others: the winner needs two.
+            drop(session);
+            session = loop {
+                if !patience.pause() {
+                    return Err(Error::GaveUp {
+                        waiting_for: "the run lock".to_owned(),
+                        waited: Spoken(patience.used()).to_string(),
+                        holder: holder.0.map(|holder| format!("held by {holder}")),
+                        applied: Vec::new(),
                     });
                 }
-            }
+                match Session::connect(target) {
+                    Err(Error::Connect {
+                        trouble: Trouble::Server(error),
+                        ..
+                    }) if error.code.starts_with("53") => {}
+                    outcome => break outcome?,
+                }
+            };
         }
     }
 

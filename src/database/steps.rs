@@ -3,7 +3,9 @@
 //! A `running` row claims the file first. A step that may stand in a transaction is committed together with its
 //! progress; one that may not is recorded after it. So a run that dies can be taken up at the first step not done.
 
-use super::apply::{Conditions, Job, Progress, Spot, Stop, begin_step, byte_of, settings};
+use super::apply::{
+    Conditions, Job, Progress, Spot, Stop, begin_step, byte_of, place_inside, settings,
+};
 use super::history::Ending;
 use super::run_lock::Locked;
 use super::session::{LEAVE_NO_TRACE, OWN_ROLE_FOR_NOW};
@@ -135,36 +137,71 @@ impl Locked<'_> {
         in_doubt: bool,
     ) -> Result<(), Trouble> {
         let text = statement.text(&job.file.text);
-        if let Some(index) = concurrent_index(&job.file.text, statement) {
-            return self.build_index(&index, text, in_doubt);
-        }
         // Its waiting blocks nobody, and a time-out would leave work half-done.
         let waits_harmlessly =
             matches!(statement.kind, Kind::NotInTransaction(what) if what.is_concurrent());
-        if waits_harmlessly {
-            let outcome = self.work.run(text);
-            let is_gone =
-                |trouble: &Trouble| trouble.server().is_some_and(|error| error.code == "42704");
-            return match outcome {
-                Err(trouble) if in_doubt && is_gone(&trouble) => Ok(()),
-                outcome => outcome,
-            };
+        let before = self.set_limits(job, conditions, waits_harmlessly)?;
+        let outcome = match concurrent_index(&job.file.text, statement) {
+            Some(index) => self.build_index(&index, text, in_doubt),
+            None => self.work.run(text),
+        };
+        if outcome.as_ref().is_err_and(Trouble::lost_connection) {
+            return outcome;
         }
-        let lock_timeout = job
-            .file
-            .header
+        self.work.run(&before)?;
+        let is_gone =
+            |trouble: &Trouble| trouble.server().is_some_and(|error| error.code == "42704");
+        match outcome {
+            Err(trouble) if in_doubt && waits_harmlessly && is_gone(&trouble) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// Sets the limits for a statement that travels alone, whatever role, database and file have set; a statement that
+    /// sets them back. A transaction would bound them, but there is none.
+    fn set_limits(
+        &mut self,
+        job: &Job,
+        conditions: Conditions,
+        unlimited: bool,
+    ) -> Result<String, Trouble> {
+        let header = &job.file.header;
+        let lock_timeout = header
             .lock_timeout
-            .unwrap_or(conditions.lock_timeout);
-        self.work.run(&format!(
-            "SET lock_timeout = {}",
-            lock_timeout.duration().as_millis()
-        ))?;
-        let outcome = self.work.run(text);
-        let lost = outcome.as_ref().is_err_and(Trouble::lost_connection);
-        if !lost {
-            self.work.run("RESET lock_timeout")?;
+            .unwrap_or(conditions.lock_timeout)
+            .duration()
+            .as_millis();
+        let statement_timeout = header
+            .statement_timeout
+            .map_or(0, |timeout| timeout.duration().as_millis());
+        let mut limits = vec![
+            ("lock_timeout", if unlimited { 0 } else { lock_timeout }),
+            ("statement_timeout", statement_timeout),
+        ];
+        if conditions.facts.version_num >= 170_000 {
+            limits.push(("transaction_timeout", 0));
         }
-        outcome
+        if conditions.facts.checks_connection {
+            limits.push(("client_connection_check_interval", 1_000));
+        }
+        let names = limits
+            .iter()
+            .map(|(name, _)| format!("pg_catalog.current_setting('{name}')"));
+        let mut sql = format!("SELECT {};", names.collect::<Vec<_>>().join(", "));
+        for (name, value) in &limits {
+            sql.push_str(&format!(" SET {name} = {value};"));
+        }
+        let answers = self.work.ask(&sql)?;
+        let row = answers.first().and_then(|rows| rows.first());
+        let old = |place: usize| {
+            row.and_then(|row| row.try_get(place).ok().flatten())
+                .unwrap_or("0")
+        };
+        let back = limits
+            .iter()
+            .enumerate()
+            .map(|(place, (name, _))| format!("SET {name} = {};", literal(old(place))));
+        Ok(back.collect::<Vec<_>>().join(" "))
     }
 
     /// Builds an index concurrently. What a failed build left behind is invalid and in the way: it goes first. An index
@@ -175,15 +212,33 @@ impl Locked<'_> {
         text: &str,
         in_doubt: bool,
     ) -> Result<(), Trouble> {
-        for leftover in self.indexes(index, "NOT i.indisvalid")? {
+        if let Some(name) = self
+            .indexes(index, "NOT i.indisvalid", Builder::Somebody)?
+            .first()
+        {
+            // The server has not noticed yet that its runner is gone, or somebody else builds it.
+            let message = format!("the index {name} is being built by another session");
+            return Err(Trouble::Server(Box::new(ServerError::own(
+                "55P03", message,
+            ))));
+        }
+        for leftover in self.indexes(index, "NOT i.indisvalid", Builder::Nobody)? {
             self.work
                 .run(&format!("DROP INDEX CONCURRENTLY IF EXISTS {leftover}"))?;
         }
-        if in_doubt && index.name.is_some() && !self.indexes(index, "i.indisvalid")?.is_empty() {
+        if in_doubt
+            && index.name.is_some()
+            && !self
+                .indexes(index, "i.indisvalid", Builder::Nobody)?
+                .is_empty()
+        {
             return Ok(());
         }
         self.work.run(text)?;
-        match self.indexes(index, "NOT i.indisvalid")?.first() {
+        match self
+            .indexes(index, "NOT i.indisvalid", Builder::Nobody)?
+            .first()
+        {
             None => Ok(()),
             Some(name) => Err(Trouble::Server(Box::new(ServerError::own(
                 "55000",
@@ -192,12 +247,17 @@ impl Locked<'_> {
         }
     }
 
-    /// The indexes of the table that have the name, if there is one, and that nobody is building now.
+    /// The indexes of the table that have the name, if there is one.
     fn indexes(
         &mut self,
         index: &ConcurrentIndex,
         condition: &str,
+        builder: Builder,
     ) -> Result<Vec<String>, Trouble> {
+        let negation = match builder {
+            Builder::Somebody => "",
+            Builder::Nobody => "NOT ",
+        };
         let name = index.name.as_ref().map_or_else(String::new, |name| {
             format!(" AND c.relname OPERATOR(pg_catalog.=) {}", literal(name))
         });
@@ -206,7 +266,7 @@ impl Locked<'_> {
              JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid \
              JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
              WHERE i.indrelid OPERATOR(pg_catalog.=) CAST(pg_catalog.to_regclass({}) AS pg_catalog.oid){name} AND {condition} \
-             AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index p \
+             AND {negation}EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index p \
              WHERE p.index_relid OPERATOR(pg_catalog.=) c.oid)",
             literal(&index.table)
         ))?;
@@ -219,14 +279,24 @@ impl Locked<'_> {
     }
 }
 
+/// Whether an index is being built now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Builder {
+    Somebody,
+    Nobody,
+}
+
 /// A failure of a statement that travels alone, whose positions count from its own first character.
 fn at(job: &Job, statement: &Statement, trouble: Trouble, steps_done: usize) -> Stop {
-    let position = trouble.server().and_then(|error| error.position);
+    let error = trouble.server();
     let text = statement.text(&job.file.text);
-    let offset = position.map_or(0, |position| byte_of(text, position - 1));
+    let offset = match error.and_then(|error| error.position) {
+        Some(position) => statement.start() + byte_of(text, position - 1),
+        None => place_inside(job.file, statement, error),
+    };
     Stop {
+        spot: Spot::At(offset),
         trouble,
-        spot: Spot::At(statement.start() + offset),
         steps_done,
     }
 }

@@ -14,9 +14,7 @@ pub(super) fn skip<'t>(
     let words = statement.text(text);
     let mut parts = words.split_whitespace();
     let command = parts.next().unwrap_or(words);
-    if matches!(statement.kind, Kind::PsqlInStatement { .. }) {
-        return Err((format!("{command} of psql inside a statement"), SQL_ONLY));
-    }
+    let inside = matches!(statement.kind, Kind::PsqlInStatement { .. });
     let argument = parts.next().unwrap_or_default();
     // psql would go on behind it: with another command, or with SQL.
     if words[1..].contains('\\') {
@@ -35,7 +33,7 @@ pub(super) fn skip<'t>(
         ),
         _ => false,
     };
-    if harmless {
+    if harmless && !inside {
         return Ok(command);
     }
     let (what, hint) = match command {
@@ -62,6 +60,7 @@ pub(super) fn skip<'t>(
         ),
         "\\encoding" => ("sets an encoding other than UTF8", "save the file as UTF-8"),
         "\\!" => ("runs a program", "run it from the script that calls onward"),
+        _ if inside => ("stands inside a statement", SQL_ONLY),
         _ => ("is a command of psql, not SQL", SQL_ONLY),
     };
     let message = if what.ends_with("SQL") {

@@ -38,6 +38,15 @@ pub enum Begun {
 }
 
 impl Begun {
+    /// What is known after another try that did not get beyond these steps. A doubt about the next one stays.
+    #[must_use]
+    pub fn after_trying(self, steps_done: usize) -> Begun {
+        match self {
+            Begun::Died { steps_done: before } if before == steps_done => self,
+            _ => Begun::Failed { steps_done },
+        }
+    }
+
     /// How many steps are done for sure.
     #[must_use]
     pub fn steps_done(self) -> usize {

@@ -277,7 +277,7 @@ impl Report {
     pub fn reconnecting(&self, file: &str, trouble: &Trouble) {
         if self.verbosity > Verbosity::Quiet {
             err(&format!(
-                "the connection was lost while {} was applied; connecting again: {}",
+                "the connection was lost at {}; connecting again: {}",
                 Escaped(file),
                 Escaped(&trouble.to_string())
             ));
