@@ -60,7 +60,7 @@ pub(super) fn skip<'t>(
         ),
         "\\encoding" => ("sets an encoding other than UTF8", "save the file as UTF-8"),
         "\\!" => ("runs a program", "run it from the script that calls onward"),
-        _ if inside => ("stands inside a statement", SQL_ONLY),
+        _ if inside => return Err((format!("{command} of psql inside a statement"), SQL_ONLY)),
         _ => ("is a command of psql, not SQL", SQL_ONLY),
     };
     let message = if what.ends_with("SQL") {

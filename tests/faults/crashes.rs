@@ -150,7 +150,7 @@ fn check_restart(how: &str, away: Duration) {
     let outcome = run.outcome();
     outcome
         .exits(0)
-        .says("the connection was lost while 002_u.sql was applied; connecting again");
+        .says("the connection was lost at 002_u.sql; connecting again");
     lab.check_after(&outcome);
     lab.check_nothing_left();
 }

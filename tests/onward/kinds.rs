@@ -486,9 +486,7 @@ fn bytes_that_are_no_utf_8_by_an_escape() {
     check(
         "SELECT 1;\nSELECT E'\\xff';\n",
         r#"
-        migrations/0001_x.sql:2:1: ERROR: invalid byte sequence for encoding "UTF8": 0xff (22021)
-        2 | SELECT E'\xff';
-          | ^
+        migrations/0001_x.sql: ERROR: invalid byte sequence for encoding "UTF8": 0xff (22021)
     "#,
     );
 }

@@ -240,6 +240,10 @@ fn findings_are_issues() {
 fn a_running_row_is_stuck_while_the_run_lock_is_free() {
     let (project, database) = (project(), Database::new());
     project.run(&database, "up --to 002 -q").gives(0, "", "");
+    project.write(
+        "migrations/003_c.sql",
+        "-- onward: no-transaction\nSELECT 1;\n",
+    );
     database.execute(
         "INSERT INTO schema_migrations (filename, version, description, kind, status, started_at, applied_by, tool_version) \
          VALUES ('003_c.sql', '003', '', 'migration', 'running', now(), '', '')",

@@ -172,8 +172,8 @@ fn psql_alone_knows_its_commands() {
     check_text(
         "SELECT 1 \\gexec\n",
         r"
-        migrations/0001_x.sql:1: \gexec of psql inside a statement
-          only psql knows its backslash commands: write plain SQL instead
+        migrations/0001_x.sql:1: \gexec works with the result of a query, as only psql can
+          do the same in a DO block with EXECUTE
           mend the files; nothing was run
     ",
     );
