@@ -3,6 +3,8 @@
 //! A `running` row claims the file first. A step that may stand in a transaction is committed together with its
 //! progress; one that may not is recorded after it. So a run that dies can be taken up at the first step not done.
 
+use std::fmt::Write as _;
+
 use super::apply::{
     Conditions, Job, Progress, Spot, Stop, begin_step, byte_of, place_inside, settings,
 };
@@ -189,7 +191,8 @@ impl Locked<'_> {
             .map(|(name, _)| format!("pg_catalog.current_setting('{name}')"));
         let mut sql = format!("SELECT {};", names.collect::<Vec<_>>().join(", "));
         for (name, value) in &limits {
-            sql.push_str(&format!(" SET {name} = {value};"));
+            // Writing to a String cannot fail.
+            let _ = write!(sql, " SET {name} = {value};");
         }
         let answers = self.work.ask(&sql)?;
         let row = answers.first().and_then(|rows| rows.first());
