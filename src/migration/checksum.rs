@@ -13,6 +13,10 @@ impl Checksum {
     #[must_use]
     pub fn of_text(text: &str) -> Checksum {
         let mut hash = Sha256::new();
+        if !text.contains('\r') {
+            hash.update(text.as_bytes());
+            return Checksum(hash.finalize().into());
+        }
         for (i, part) in text.split("\r\n").enumerate() {
             if i > 0 {
                 hash.update(b"\n");
@@ -50,16 +54,32 @@ impl fmt::Display for Checksum {
 
 /// A hash over tokens, each followed by 0x1F.
 #[derive(Default)]
-pub(super) struct TokenHash(Sha256);
+pub(super) struct TokenHash {
+    hash: Sha256,
+    /// What is not hashed yet: a call for each of many small tokens would cost more than the hash.
+    waiting: Vec<u8>,
+}
+
+/// Tokens wait until there are so many bytes.
+const BLOCK: usize = 4 * 1024;
 
 impl TokenHash {
     pub(super) fn add(&mut self, token: &str) {
-        self.0.update(token.as_bytes());
-        self.0.update([0x1F]);
+        if self.waiting.len() + token.len() >= BLOCK {
+            self.hash.update(&self.waiting);
+            self.waiting.clear();
+        }
+        if token.len() < BLOCK {
+            self.waiting.extend_from_slice(token.as_bytes());
+        } else {
+            self.hash.update(token.as_bytes());
+        }
+        self.waiting.push(0x1F);
     }
 
-    pub(super) fn finish(self) -> Checksum {
-        Checksum(self.0.finalize().into())
+    pub(super) fn finish(mut self) -> Checksum {
+        self.hash.update(&self.waiting);
+        Checksum(self.hash.finalize().into())
     }
 }
 
