@@ -105,14 +105,14 @@ impl Session {
     /// # Errors
     /// What the server said of the statement or of the data.
     pub fn copy_in(&mut self, statement: &str, data: &str) -> std::result::Result<(), Trouble> {
-        let mut writer = match self.client.copy_in(statement) {
-            Ok(writer) => writer,
-            Err(error) => {
-                // The crate has ended data that the server did not ask for, and gets one answer too many for it.
-                self.out_of_step = true;
-                return Err(Trouble::from(error));
-            }
-        };
+        let outcome = self.send_copy(statement, data);
+        // The crate may have ended data that the server did not ask for, and gets one answer too many for it.
+        self.out_of_step = self.out_of_step || outcome.is_err();
+        outcome
+    }
+
+    fn send_copy(&mut self, statement: &str, data: &str) -> std::result::Result<(), Trouble> {
+        let mut writer = self.client.copy_in(statement)?;
         // When the server has refused a line, the reason is in the answer to the end of the data.
         let written = writer.write_all(data.as_bytes());
         let finished = writer.finish();
