@@ -339,14 +339,14 @@ impl Trouble {
     #[must_use]
     pub fn may_pass(&self) -> bool {
         self.server()
-            .is_none_or(|error| error.code.starts_with("57P") || error.code.starts_with("53"))
+            .is_none_or(|error| error.code.starts_with("57P") || error.is_full())
     }
 
     /// Whether the server, or a pooler before it, had no connection to give: `too_many_connections`, or no answer.
     #[must_use]
     pub fn wants_connections(&self) -> bool {
         match self.server() {
-            Some(error) => error.code.starts_with("53"),
+            Some(error) => error.is_full(),
             None => true,
         }
     }
@@ -438,6 +438,12 @@ impl ServerError {
             || self.code.starts_with("57P")
             || self.severity == "FATAL"
             || self.severity == "PANIC"
+    }
+
+    /// Whether the server has no room for one more, connections above all: class 53.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.code.starts_with("53")
     }
 
     /// Whether somebody else was in the way (`lock_not_available`, `deadlock_detected`, `serialization_failure`), so

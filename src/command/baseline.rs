@@ -5,7 +5,7 @@ use super::{Ground, lock, transact};
 use crate::database::apply::Conditions;
 use crate::database::history::{Ending, NewRow};
 use crate::database::survey::Survey;
-use crate::error::{Count, Error, Result, exit};
+use crate::error::{Count, Error, Escaped, Result, exit};
 use crate::migration::Migration;
 use crate::migration::folder::Keep;
 use crate::plan::{self, Finding, History, RowKind};
@@ -62,10 +62,7 @@ pub(super) fn run(settings: &Settings, through: Option<&str>, report: &Report) -
     )?;
 
     for migration in &contained {
-        report.say(&format!(
-            "recorded {}",
-            crate::error::Escaped(migration.name.filename())
-        ));
+        report.say(&format!("recorded {}", Escaped(migration.name.filename())));
     }
     let schema = schema.map_or("", |_| "the schema file and ");
     report.say(&format!(
@@ -77,23 +74,15 @@ pub(super) fn run(settings: &Settings, through: Option<&str>, report: &Report) -
 
 /// The last migration to record must be known before anything connects.
 fn check_version(ground: &Ground, through: Option<&str>) -> Result<()> {
-    let files = &ground.files;
     match through {
-        None if files.schema.is_some() => Ok(()),
+        None if ground.files.schema.is_some() => Ok(()),
         None => Err(Error::Usage {
             message: "there is no schema file, so the migrations to record must be named"
                 .to_owned(),
             hint: "name the last one that the database contains: onward baseline --through VERSION"
                 .to_owned(),
         }),
-        Some(version) if files.has_version(version) => Ok(()),
-        Some(version) => Err(Error::Usage {
-            message: format!(
-                "--through {version}: no migration in {} has this version",
-                files.dir
-            ),
-            hint: "write the digits as the file name has them, zeros included".to_owned(),
-        }),
+        Some(version) => ground.check_version("--through", version),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::database::patience::Patience;
 use crate::database::run_lock::{Locked, RunLock};
 use crate::database::session::{Session, Target};
 use crate::database::survey::{Survey, survey};
-use crate::error::{Error, Result, ServerError, Trouble};
+use crate::error::{Error, Result, ServerError, Trouble, Typed};
 use crate::migration::folder::Keep;
 use crate::migration::{Files, SchemaFile};
 use crate::plan::{self, Plan, Recorded};
@@ -64,6 +64,21 @@ impl<'a> Ground<'a> {
         })
     }
 
+    /// Refuses a version that no migration has, before anything connects.
+    fn check_version(&self, option: &str, version: &str) -> Result<()> {
+        if self.files.has_version(version) {
+            return Ok(());
+        }
+        Err(Error::Usage {
+            message: format!(
+                "{option} {}: no migration in {} has this version",
+                Typed(version),
+                self.files.dir
+            ),
+            hint: "write the digits as the file name has them, zeros included".to_owned(),
+        })
+    }
+
     /// How long this run waits for others.
     fn patience(&self, settings: &Settings) -> Patience {
         Patience::new(settings.max_wait, self.target.deadline)
@@ -77,7 +92,7 @@ impl<'a> Ground<'a> {
                 Err(Error::Connect {
                     trouble: Trouble::Server(error),
                     ..
-                }) if error.code.starts_with("53") && patience.pause() => {}
+                }) if error.is_full() && patience.pause() => {}
                 outcome => return outcome,
             }
         }

@@ -6,7 +6,7 @@ use super::{Ground, lock, transact};
 use crate::database::apply::Conditions;
 use crate::database::history::{HistoryTable, NewRow};
 use crate::database::survey::Survey;
-use crate::error::{Count, Error, Escaped, Result, exit};
+use crate::error::{Count, Error, Escaped, Result, Typed, exit};
 use crate::migration::folder::Keep;
 use crate::plan::repair::{Repair, repair};
 use crate::plan::{Finding, History, Recorded, RowKind};
@@ -85,7 +85,7 @@ fn plan<'a>(ground: &'a Ground, rows: &'a [Recorded], names: &[String]) -> Resul
             repair(&ground.files, rows, filename).ok_or_else(|| Error::Usage {
                 message: format!(
                     "{} is no migration in {}",
-                    Escaped(name),
+                    Typed(name),
                     Escaped(&ground.files.dir)
                 ),
                 hint: "name a file as onward status shows it".to_owned(),

@@ -8,7 +8,7 @@ use crate::database::patience::Patience;
 use crate::database::run_lock::Locked;
 use crate::database::session::Session;
 use crate::database::survey::Survey;
-use crate::error::{Error, Failure, Result, Trouble, Typed, exit};
+use crate::error::{Error, Failure, Result, Trouble, exit};
 use crate::migration::execution::Execution;
 use crate::migration::file::Omission;
 use crate::migration::folder::Keep;
@@ -25,7 +25,13 @@ pub(super) fn run(
     report: &Report,
 ) -> Result<u8> {
     let ground = Ground::read(settings, Keep::Texts)?;
-    let goal = goal(&ground, settings, to)?;
+    if let Some(version) = to {
+        ground.check_version("--to", version)?;
+    }
+    let goal = Goal {
+        to: to.map(str::to_owned),
+        nonempty: settings.nonempty,
+    };
     let mut patience = ground.patience(settings);
     let (session, seen) = ground.look(settings, &mut patience)?;
     let shown = plan(&ground.files, &seen.observed, &goal);
@@ -53,25 +59,6 @@ pub(super) fn run(
         None => report.done(&run.applied, recorded),
     }
     Ok(exit::DONE)
-}
-
-fn goal(ground: &Ground, settings: &Settings, to: Option<&str>) -> Result<Goal> {
-    if let Some(version) = to
-        && !ground.files.has_version(version)
-    {
-        return Err(Error::Usage {
-            message: format!(
-                "--to {}: no migration in {} has this version",
-                Typed(version),
-                ground.files.dir
-            ),
-            hint: "write the digits as the file name has them, zeros included".to_owned(),
-        });
-    }
-    Ok(Goal {
-        to: to.map(str::to_owned),
-        nonempty: settings.nonempty,
-    })
 }
 
 /// A run that changes the database.
@@ -179,7 +166,7 @@ impl Run<'_> {
             });
         }
         let mut locked = lock.open_second(self.ground.target, &mut self.patience)?;
-        if !locked.is_alone() {
+        if !locked.has_run_lock() {
             self.report.one_connection();
         }
         Ok(match self.walk(&mut locked, seen, &due, before)? {

@@ -61,7 +61,7 @@ impl RunLock {
                     Err(Error::Connect {
                         trouble: Trouble::Server(error),
                         ..
-                    }) if error.code.starts_with("53") => {}
+                    }) if error.is_full() => {}
                     outcome => break outcome?,
                 }
             };
@@ -163,7 +163,7 @@ impl Locked<'_> {
 
     /// Whether the run lock is held: if not, only the unique index keeps another runner from the same file.
     #[must_use]
-    pub fn is_alone(&self) -> bool {
+    pub fn has_run_lock(&self) -> bool {
         self.lock.is_some()
     }
 }

@@ -138,10 +138,10 @@ fn without_schema_file_the_version_must_be_named() {
     project().run(&database, "baseline --through 2").gives(
         2,
         "",
-        r"
-        error: --through 2: no migration in migrations has this version
+        r#"
+        error: --through "2": no migration in migrations has this version
           write the digits as the file name has them, zeros included
-    ",
+    "#,
     );
     assert!(!database.has("schema_migrations"));
 }

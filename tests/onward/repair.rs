@@ -130,10 +130,10 @@ fn several_files_are_repaired_at_once_or_not_at_all() {
     project.run(&database, "repair 001_a.sql 009_x.sql").gives(
         2,
         "",
-        r"
-        error: 009_x.sql is no migration in migrations
+        r#"
+        error: "009_x.sql" is no migration in migrations
           name a file as onward status shows it
-    ",
+    "#,
     );
     assert_eq!(database.full_dump(), before);
     project.run(&database, "repair 001_a.sql 002_b.sql").gives(
@@ -221,4 +221,20 @@ fn the_cure_of_a_strange_name_can_be_pasted() {
         "Applied 0 migrations: the database is up to date (3 applied)\n",
         "",
     );
+}
+
+#[test]
+fn what_could_be_a_connection_string_is_not_repeated() {
+    let project = Project::new().migration("001_a.sql", "SELECT 1;");
+    let database = Database::new();
+    project.run(&database, "-q").gives(0, "", "");
+    for arguments in [
+        "repair postgres://u:c4nary@h/db",
+        "baseline --through postgres://u:c4nary@h/db",
+        "up --to postgres://u:c4nary@h/db",
+    ] {
+        let outcome = project.run(&database, arguments).outcome();
+        outcome.exits(2);
+        assert!(!outcome.stderr.contains("c4nary"), "{outcome}");
+    }
 }
