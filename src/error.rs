@@ -5,6 +5,7 @@
 
 use std::error::Error as _;
 use std::fmt;
+use std::io;
 
 /// The exit codes of the program, as the README documents them.
 pub mod exit {
@@ -22,6 +23,10 @@ pub mod exit {
     pub const GAVE_UP: u8 = 5;
     /// `status --check`: something is pending.
     pub const PENDING: u8 = 6;
+    /// The program behind `--` could not be executed, as shells tell it.
+    pub const NOT_EXECUTABLE: u8 = 126;
+    /// The program behind `--` was not found, as shells tell it.
+    pub const NO_PROGRAM: u8 = 127;
 }
 
 /// The result of every fallible function of this crate.
@@ -60,6 +65,21 @@ pub enum Error {
     },
     /// The connection broke around a COMMIT, and the history could not be read again.
     OutcomeUnknown { file: String, trouble: Trouble },
+    /// The server did not become ready in time.
+    NotReady {
+        target: String,
+        waited: String,
+        trouble: Trouble,
+    },
+    /// A command before or after the migrations failed.
+    Hook {
+        option: &'static str,
+        reason: String,
+        /// File names that this run applied before.
+        applied: Vec<String>,
+    },
+    /// The program that was to follow could not be executed.
+    NotExecuted { program: String, reason: io::Error },
 }
 
 /// One thing that makes a file unusable, with its place.
@@ -132,7 +152,7 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Migration(_) => exit::FAILED,
+            Error::Migration(_) | Error::Hook { .. } => exit::FAILED,
             Error::Usage { .. } | Error::Files(_) => exit::USAGE,
             Error::Refused { .. } | Error::BaselineExists(_) => exit::REFUSED,
             Error::Database {
@@ -146,8 +166,13 @@ impl Error {
             Error::Connect { .. }
             | Error::Database { .. }
             | Error::KeepsBreaking { .. }
+            | Error::NotReady { .. }
             | Error::OutcomeUnknown { .. } => exit::CONNECTION,
             Error::GaveUp { .. } => exit::GAVE_UP,
+            Error::NotExecuted { reason, .. } if reason.kind() == io::ErrorKind::NotFound => {
+                exit::NO_PROGRAM
+            }
+            Error::NotExecuted { .. } => exit::NOT_EXECUTABLE,
         }
     }
 
@@ -173,6 +198,11 @@ impl Error {
             }
             Error::OutcomeUnknown { .. } => {
                 "run onward again when the server answers; it reads the history before it does anything".to_owned()
+            }
+            Error::NotReady { trouble, .. } => trouble.connect_hint(),
+            Error::Hook { option, .. } => format!("mend the command of {option}, then run onward again"),
+            Error::NotExecuted { .. } => {
+                "the migrations are applied; give the program behind -- by its path, or have it on the PATH".to_owned()
             }
         }
     }
@@ -228,6 +258,23 @@ impl fmt::Display for Error {
                     f,
                     "the connection was lost at {file}, and it is not known whether it was committed: {trouble}"
                 )
+            }
+            Error::NotReady {
+                target,
+                waited,
+                trouble,
+            } => write!(f, "{target} was not ready after {waited}: {trouble}"),
+            Error::Hook {
+                option,
+                reason,
+                applied,
+            } => write!(
+                f,
+                "the command of {option} {reason}\napplied before: {}",
+                Names(applied)
+            ),
+            Error::NotExecuted { program, reason } => {
+                write!(f, "cannot execute {}: {reason}", Escaped(program))
             }
         }
     }

@@ -9,6 +9,7 @@ pub mod database;
 pub mod error;
 pub mod migration;
 pub mod plan;
+pub mod program;
 pub mod report;
 pub mod settings;
 pub mod sql;

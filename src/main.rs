@@ -1,14 +1,19 @@
 //! Arguments and environment in, exit code out.
 
-use std::env;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+use std::{env, fs, io};
 
 use onward::cli::{self, Invocation};
 use onward::error::exit;
+use onward::program::{self, Answer};
 use onward::report::Report;
-use onward::settings::{Color, Settings, Verbosity, Voice};
+use onward::settings::{Color, Environment, Settings, SmallFile, Verbosity, Voice};
 use onward::{command, error};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -27,7 +32,7 @@ fn main() -> ExitCode {
             plain.document(cli::VERSION);
             (plain, Ok(exit::DONE))
         }
-        Ok(Invocation::Run(command, flags)) => match Voice::resolve(&flags, &environment) {
+        Ok(Invocation::Run(command, flags)) => match Voice::resolve(&flags, &Surroundings) {
             Ok(voice) => {
                 let report = Report::new(voice).with_flags(flags.to_repeat());
                 let outcome = run(&command, &flags, &report);
@@ -44,7 +49,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &cli::Command, flags: &cli::Flags, report: &Report) -> error::Result<u8> {
-    let settings = Settings::resolve(flags, &environment)?;
+    let settings = Settings::resolve(flags, &Surroundings)?;
     command::run(command, &settings, report)
 }
 
@@ -58,6 +63,37 @@ fn heed_signals() {
     }
 }
 
-fn environment(name: &str) -> Option<std::ffi::OsString> {
-    env::var_os(name)
+/// What surrounds this process.
+struct Surroundings;
+
+/// A program that settings are asked of answers within this time.
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
+
+impl Environment for Surroundings {
+    fn variable(&self, name: &str) -> Option<OsString> {
+        env::var_os(name)
+    }
+
+    fn file(&self, path: &Path) -> io::Result<SmallFile> {
+        // Opening a pipe that nobody writes to would wait without end; one that the shell has opened is fine.
+        let is_open = path.starts_with("/dev/fd") || path == Path::new("/dev/stdin");
+        let metadata = fs::metadata(path)?;
+        if !metadata.is_file() && !is_open {
+            return Err(io::Error::other("it is not a plain file"));
+        }
+        Ok(SmallFile {
+            bytes: fs::read(path)?,
+            mode: metadata.mode() & 0o7777,
+            owner: metadata.uid(),
+        })
+    }
+
+    fn ask(&self, program: &str, arguments: &[&str]) -> io::Result<Answer> {
+        let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
+        program::ask(OsStr::new(program), &arguments, ANSWER_LIMIT)
+    }
+
+    fn user_id(&self) -> Option<u32> {
+        Some(fs::metadata("/proc/self").ok()?.uid())
+    }
 }

@@ -2,20 +2,55 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use crate::cli::{Flags, Switch};
 use crate::database::conninfo::{self, ConnInfo};
 use crate::error::{Error, Result};
 use crate::migration::folder::{Location, SchemaPath};
 use crate::plan::{Nonempty, Strictness};
+use crate::program::Answer;
 use crate::sql::name::TableName;
 use crate::timeout::{BadDuration, LockTimeout, MaxWait, RunTimeout};
 
-/// The environment as the program found it.
+/// What surrounds the program. Where a test needs variables alone, a function is enough.
 pub trait Environment {
     /// The value of a variable, if it is set.
     fn variable(&self, name: &str) -> Option<OsString>;
+
+    /// A small file that holds settings.
+    ///
+    /// # Errors
+    /// It is not there, cannot be read, or is no file.
+    fn file(&self, path: &Path) -> io::Result<SmallFile> {
+        let _ = path;
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    /// What another program answers.
+    ///
+    /// # Errors
+    /// It is not there, or does not answer in time.
+    fn ask(&self, program: &str, arguments: &[&str]) -> io::Result<Answer> {
+        let _ = (program, arguments);
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    /// The number of the user that the program runs as.
+    fn user_id(&self) -> Option<u32> {
+        None
+    }
+}
+
+/// A file with settings, and what decides whether it can be trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SmallFile {
+    pub bytes: Vec<u8>,
+    /// The permission bits, as `chmod` takes them.
+    pub mode: u32,
+    /// The number of its owner.
+    pub owner: u32,
 }
 
 impl<F: Fn(&str) -> Option<OsString>> Environment for F {

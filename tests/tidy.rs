@@ -12,6 +12,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("timeout", &[]),
     ("cli", &["error"]),
+    ("program", &["error"]),
     ("migration", &["error", "sql", "timeout"]),
     ("plan", &["error", "migration", "sql", "time"]),
     (
@@ -26,6 +27,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "error",
             "migration",
             "plan",
+            "program",
             "sql",
             "timeout",
         ],
@@ -42,6 +44,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "error",
             "migration",
             "plan",
+            "program",
             "report",
             "settings",
             "sql",
@@ -66,7 +69,17 @@ const PLACES: &[(&str, &[&str], &str)] = &[
     (
         "std::fs",
         &["src/migration/folder.rs"],
-        "one reader of the disk",
+        "one reader of the project's files",
+    ),
+    (
+        "fs::",
+        &["src/migration/folder.rs", "src/main.rs"],
+        "files with settings enter in main",
+    ),
+    (
+        "process::Command",
+        &["src/program.rs"],
+        "one room starts programs",
     ),
     ("stdout()", &["src/report/"], "one room prints"),
     ("stderr()", &["src/report/"], "one room prints"),

@@ -307,7 +307,10 @@ impl Report {
             | Error::Refused { .. }
             | Error::GaveUp { .. }
             | Error::KeepsBreaking { .. }
-            | Error::OutcomeUnknown { .. } => {
+            | Error::OutcomeUnknown { .. }
+            | Error::NotReady { .. }
+            | Error::Hook { .. }
+            | Error::NotExecuted { .. } => {
                 err_after(&self.label("error", RED), &error.to_string());
             }
         }
