@@ -11,17 +11,20 @@
 mod error;
 mod keys;
 mod text;
+mod values;
 
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 pub use error::{ConnInfoError, Part};
 pub use keys::{
     ChannelBinding, LoadBalanceHosts, SslCertMode, SslMode, SslNegotiation, TargetSessionAttrs,
 };
+pub use values::{CHECKED_VARIABLES, VARIABLES, Value};
 
 /// The port of a server whose port nobody named.
 pub const DEFAULT_PORT: u16 = 5432;
@@ -97,6 +100,10 @@ pub struct ConnInfo {
     pub service: Option<String>,
     pub servicefile: Option<String>,
     pub passfile: Option<String>,
+    /// From a password file, one for each place of `addresses`; empty where `password` is set.
+    pub host_passwords: Vec<Option<Password>>,
+    /// The home of the user whose files libpq would look for.
+    pub home: Option<PathBuf>,
 }
 
 /// One server to try.

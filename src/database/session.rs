@@ -259,7 +259,7 @@ fn configure(target: &ConnInfo) -> Config {
     if let Some(dbname) = &target.dbname {
         config.dbname(dbname);
     }
-    if let Some(options) = startup_options(target) {
+    if let Some(options) = target.startup_options() {
         config.options(&options);
     }
     config.application_name(target.application_name.as_deref().unwrap_or("onward"));
@@ -324,17 +324,6 @@ fn refuse_what_is_not_honoured(target: &ConnInfo) -> Result<()> {
         }),
         None => Ok(()),
     }
-}
-
-/// The command-line options for the server process, the `search_path` of the connection string among them: what is set
-/// there survives RESET ALL. A blank or backslash in a value is escaped by a backslash.
-fn startup_options(target: &ConnInfo) -> Option<String> {
-    let Some(search_path) = &target.search_path else {
-        return target.options.clone();
-    };
-    let escaped = search_path.replace('\\', r"\\").replace(' ', r"\ ");
-    let options = target.options.as_deref().unwrap_or_default();
-    Some(format!("-c search_path={escaped} {options}"))
 }
 
 /// The Unix socket of a place, if it is reached by one. Where no host is named, libpq looks in the socket folders of

@@ -1,17 +1,21 @@
 //! Each row is a text and what is read from it, or the error and its hint's gist.
 
-mod render;
-
-use super::{ConnInfo, ConnInfoError, HostSpec, Password, SslMode, parse};
+use super::{ConnInfo, ConnInfoError, HostSpec, Password, SslMode, Value, parse};
 
 /// Compares what is read, as `key=value` with blanks between, or `error: …`.
 fn check(input: &str, expected: &str) {
     let actual = match parse(input) {
         Ok(info) => {
-            let pairs = render::render(&info);
-            let pairs: Vec<String> = pairs
-                .iter()
-                .map(|(key, value)| format!("{key}={value}"))
+            let shown = |value| match value {
+                Value::Text(text) => text,
+                Value::Secret(password) => {
+                    String::from_utf8_lossy(password.as_bytes()).into_owned()
+                }
+            };
+            let pairs: Vec<String> = info
+                .values()
+                .into_iter()
+                .map(|(key, value)| format!("{key}={}", shown(value)))
                 .collect();
             pairs.join(" ")
         }
@@ -765,5 +769,69 @@ fn assert_hidden(text: &str, pieces: &[&str]) {
 fn a_mode_is_spelt_as_in_libpq() {
     for word in SslMode::WORDS {
         assert_eq!(SslMode::from_word(word).unwrap().as_str(), *word);
+    }
+}
+
+/// The variables that are set for another program, `NAME=value` with blanks between.
+fn variables(info: &ConnInfo) -> String {
+    let set = info.to_variables().into_iter();
+    let set = set.filter_map(|(name, value)| Some(format!("{name}={}", value?.to_str().unwrap())));
+    set.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_connection_becomes_variables() {
+    for (input, expected) in [
+        (
+            "postgres://u:p%20q@a:1,b:2/d",
+            "PGHOST=a,b PGPORT=1,2 PGDATABASE=d PGUSER=u PGPASSWORD=p q",
+        ),
+        (
+            "options='-c x=1' currentSchema='a, b'",
+            r"PGOPTIONS=-c search_path=a,\ b -c x=1",
+        ),
+        ("search_path=a", "PGOPTIONS=-c search_path=a"),
+        (
+            "hostaddr=::1 sslmode=verify-full sslrootcert=/ca connect_timeout=3",
+            "PGHOSTADDR=::1 PGCONNECT_TIMEOUT=3 PGSSLMODE=verify-full PGSSLROOTCERT=/ca",
+        ),
+        (
+            "passfile=/p application_name=x",
+            "PGPASSFILE=/p PGAPPNAME=x",
+        ),
+    ] {
+        assert_eq!(variables(&parse(input).unwrap()), expected, "of {input:?}");
+    }
+}
+
+#[test]
+fn passwords_of_a_file_become_a_variable_if_they_are_one() {
+    let secret = |text: &str| Some(Password::new(text));
+    for (passwords, expected) in [
+        (vec![secret("p"), secret("p")], "PGHOST=a,b PGPASSWORD=p"),
+        (vec![secret("p"), secret("q")], "PGHOST=a,b"),
+        (vec![secret("p"), None], "PGHOST=a,b"),
+        (vec![None, None], "PGHOST=a,b"),
+    ] {
+        let mut info = parse("host=a,b").unwrap();
+        info.host_passwords = passwords;
+        assert_eq!(variables(&info), expected);
+    }
+}
+
+#[test]
+fn what_is_open_is_taken_from_the_environment_of_another_program() {
+    let variables = parse("service=s").unwrap().to_variables();
+    assert!(variables.iter().all(|(_, value)| value.is_none()));
+    let names: Vec<_> = variables.iter().map(|(name, _)| *name).collect();
+    for name in [
+        "PGHOST",
+        "PGPASSWORD",
+        "PGOPTIONS",
+        "PGSERVICE",
+        "PGSERVICEFILE",
+        "PGREQUIRESSL",
+    ] {
+        assert!(names.contains(&name), "{name} is missing");
     }
 }
