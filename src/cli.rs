@@ -17,20 +17,31 @@ pub enum Invocation {
 /// A command with what only it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    Up {
-        to: Option<String>,
-        rehearsal: Rehearsal,
-    },
-    Status {
-        format: Format,
-        check: Check,
-    },
-    Baseline {
-        through: Option<String>,
-    },
-    Repair {
-        files: Vec<String>,
-    },
+    Up(Up),
+    Status { format: Format, check: Check },
+    Baseline { through: Option<String> },
+    Repair { files: Vec<String> },
+    Wait,
+}
+
+/// What `up` is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Up {
+    pub to: Option<String>,
+    pub rehearsal: Rehearsal,
+    /// A shell command for when something is pending.
+    pub before: Option<String>,
+    /// A shell command for after success.
+    pub after: Option<String>,
+    /// What to become after success.
+    pub program: Option<Program>,
+}
+
+/// A program with its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    pub name: OsString,
+    pub arguments: Vec<OsString>,
 }
 
 /// Whether `up` does what it plans.
@@ -65,6 +76,8 @@ pub struct Flags {
     pub lock_timeout: Option<String>,
     pub max_wait: Option<String>,
     pub timeout: Option<String>,
+    pub wait: Wait,
+    pub docker: Docker,
     pub color: Option<String>,
     pub strict: Switch,
     pub allow_nonempty: Switch,
@@ -101,6 +114,26 @@ pub enum Switch {
     Given,
 }
 
+/// Whether to wait for a server that is not ready.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Wait {
+    #[default]
+    Absent,
+    /// `--wait`: for as long as usual.
+    Usual,
+    For(String),
+}
+
+/// Which container the database is in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Docker {
+    #[default]
+    Absent,
+    /// `--docker`: the only one that runs PostgreSQL.
+    OnlyOne,
+    Named(String),
+}
+
 /// The commands by their names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verb {
@@ -108,6 +141,7 @@ enum Verb {
     Status,
     Baseline,
     Repair,
+    Wait,
 }
 
 /// The options that only one command takes, as they are read.
@@ -118,7 +152,10 @@ struct Own {
     json: bool,
     check: bool,
     through: Option<String>,
+    before: Option<String>,
+    after: Option<String>,
     files: Vec<String>,
+    program: Option<Program>,
 }
 
 /// Reads the arguments, the program's name not among them.
@@ -126,9 +163,11 @@ struct Own {
 /// # Errors
 /// `Error::Usage` with the word that makes no sense.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation> {
-    let mut parser = lexopt::Parser::from_args(args);
+    let mut args: Vec<OsString> = args.into_iter().collect();
     let mut verb = None;
     let (mut flags, mut own) = (Flags::default(), Own::default());
+    own.program = split_program(&mut args)?;
+    let mut parser = lexopt::Parser::from_args(args);
     while let Some(argument) = parser.next().map_err(|error| misused(&error))? {
         match argument {
             Short('h') | Long("help") => return Ok(Invocation::Help(help(verb))),
@@ -150,6 +189,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation> {
                     Typed(&word.to_string_lossy())
                 )));
             }
+            Long("docker") => flags.docker = read_docker(&mut parser)?,
             Short(letter) => {
                 let option = format!("-{letter}");
                 read_option(&option, &mut parser, &mut flags, &mut own)?;
@@ -165,12 +205,51 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation> {
     Ok(Invocation::Run(command(verb, own)?, Box::new(flags)))
 }
 
+/// Takes off what stands behind `--`: the program to become.
+fn split_program(args: &mut Vec<OsString>) -> Result<Option<Program>> {
+    let Some(at) = args.iter().position(|word| word == "--") else {
+        return Ok(None);
+    };
+    let mut words = args.split_off(at).into_iter().skip(1);
+    match words.next() {
+        Some(name) => Ok(Some(Program {
+            name,
+            arguments: words.collect(),
+        })),
+        None => Err(usage("there is no program behind --")),
+    }
+}
+
+/// The container behind `--docker`: what is joined by `=`, else the next word, unless that is an option or a command.
+fn read_docker(parser: &mut lexopt::Parser) -> Result<Docker> {
+    if let Some(name) = parser.optional_value() {
+        return Ok(Docker::Named(text("--docker", name)?));
+    }
+    let Ok(mut words) = parser.raw_args() else {
+        return Ok(Docker::OnlyOne);
+    };
+    let is_name = |word: &OsStr| {
+        !word.as_encoded_bytes().starts_with(b"-") && verb_of(word).is_err() && word != "help"
+    };
+    match words.next_if(is_name) {
+        Some(name) => Ok(Docker::Named(text("--docker", name)?)),
+        None => Ok(Docker::OnlyOne),
+    }
+}
+
 fn read_option(
     option: &str,
     parser: &mut lexopt::Parser,
     flags: &mut Flags,
     own: &mut Own,
 ) -> Result<()> {
+    if option == "--wait" {
+        flags.wait = match parser.optional_value() {
+            None => Wait::Usual,
+            Some(value) => Wait::For(text(option, value)?),
+        };
+        return Ok(());
+    }
     let mut value = || parser.value().map_err(|error| misused(&error));
     match option {
         "--url" => flags.url = Some(text(option, value()?)?),
@@ -190,6 +269,8 @@ fn read_option(
         "--json" => own.json = true,
         "--check" => own.check = true,
         "--through" => own.through = Some(text(option, value()?)?),
+        "--before" => own.before = Some(text(option, value()?)?),
+        "--after" => own.after = Some(text(option, value()?)?),
         "--list" => {
             return Err(usage(
                 "--list is a command of its own, another name of \"status\"",
@@ -209,7 +290,13 @@ impl Own {
             ("--json", Verb::Status, self.json),
             ("--check", Verb::Status, self.check),
             ("--through", Verb::Baseline, self.through.is_some()),
+            ("--before", Verb::Up, self.before.is_some()),
+            ("--after", Verb::Up, self.after.is_some()),
+            ("-- PROGRAM", Verb::Up, self.program.is_some()),
         ];
+        if self.dry_run && self.program.is_some() {
+            return Err(usage("--dry-run runs nothing, so no program may follow"));
+        }
         match given
             .iter()
             .find(|(_, owner, given)| *given && *owner != verb)
@@ -229,14 +316,18 @@ impl Own {
 
 fn command(verb: Verb, own: Own) -> Result<Command> {
     Ok(match verb {
-        Verb::Up => Command::Up {
+        Verb::Up => Command::Up(Up {
             to: own.to,
             rehearsal: if own.dry_run {
                 Rehearsal::ShowOnly
             } else {
                 Rehearsal::Apply
             },
-        },
+            before: own.before,
+            after: own.after,
+            program: own.program,
+        }),
+        Verb::Wait => Command::Wait,
         Verb::Status => Command::Status {
             format: if own.json {
                 Format::Json
@@ -260,7 +351,13 @@ fn command(verb: Verb, own: Own) -> Result<Command> {
 }
 
 impl Verb {
-    const ALL: [Verb; 4] = [Verb::Up, Verb::Status, Verb::Baseline, Verb::Repair];
+    const ALL: [Verb; 5] = [
+        Verb::Up,
+        Verb::Status,
+        Verb::Baseline,
+        Verb::Repair,
+        Verb::Wait,
+    ];
 
     fn word(self) -> &'static str {
         match self {
@@ -268,11 +365,12 @@ impl Verb {
             Verb::Status => "status",
             Verb::Baseline => "baseline",
             Verb::Repair => "repair",
+            Verb::Wait => "wait",
         }
     }
 }
 
-fn verb_of(word: &OsString) -> Result<Verb> {
+fn verb_of(word: &OsStr) -> Result<Verb> {
     Verb::ALL
         .into_iter()
         .find(|verb| word == verb.word())
@@ -316,6 +414,7 @@ fn help(verb: Option<Verb>) -> &'static str {
         Some(Verb::Status) => HELP_STATUS,
         Some(Verb::Baseline) => HELP_BASELINE,
         Some(Verb::Repair) => HELP_REPAIR,
+        Some(Verb::Wait) => HELP_WAIT,
     }
 }
 
@@ -336,6 +435,10 @@ const HELP_REPAIR: &str = concat!(
     include_str!("cli/repair.txt"),
     include_str!("cli/options.txt")
 );
+const HELP_WAIT: &str = concat!(
+    include_str!("cli/wait.txt"),
+    include_str!("cli/options.txt")
+);
 
 #[cfg(test)]
 mod tests {
@@ -353,10 +456,13 @@ mod tests {
     }
 
     fn up(to: Option<&str>, rehearsal: Rehearsal) -> Command {
-        Command::Up {
+        Command::Up(Up {
             to: to.map(str::to_owned),
             rehearsal,
-        }
+            before: None,
+            after: None,
+            program: None,
+        })
     }
 
     #[test]
@@ -416,6 +522,52 @@ mod tests {
         check("help upp", Err("unknown command"));
         check("up --list", Err("--list is a command of its own"));
         check("up --strict=x", Err("--strict takes no value"));
+    }
+
+    #[test]
+    fn what_stands_behind_two_hyphens_is_the_program() {
+        let Ok(Invocation::Run(Command::Up(told), flags)) =
+            parse(["--wait", "--", "app", "--to", "--", "x y"].map(OsString::from))
+        else {
+            panic!("not understood");
+        };
+        let program = Program {
+            name: "app".into(),
+            arguments: ["--to", "--", "x y"].map(OsString::from).to_vec(),
+        };
+        assert_eq!(told.program, Some(program));
+        assert_eq!(told.to, None);
+        assert_eq!(flags.wait, Wait::Usual);
+        check("up --", Err("no program behind --"));
+        check("status -- app", Err("-- PROGRAM belongs to \"up\""));
+        check("up --dry-run -- app", Err("--dry-run runs nothing"));
+    }
+
+    #[test]
+    fn some_values_may_be_left_out() {
+        let run = |command, flags| Ok(Invocation::Run(command, Box::new(flags)));
+        let waiting = |wait| Flags {
+            wait,
+            ..Flags::default()
+        };
+        let here = |docker| Flags {
+            docker,
+            ..Flags::default()
+        };
+        let apply = || up(None, Rehearsal::Apply);
+        check("wait", run(Command::Wait, Flags::default()));
+        check("--wait", run(apply(), waiting(Wait::Usual)));
+        let half_a_minute = Wait::For("30s".to_owned());
+        check(
+            "wait --wait=30s",
+            run(Command::Wait, waiting(half_a_minute)),
+        );
+        let named = |name: &str| here(Docker::Named(name.to_owned()));
+        check("--docker", run(apply(), here(Docker::OnlyOne)));
+        check("--docker up", run(apply(), here(Docker::OnlyOne)));
+        check("--docker db up", run(apply(), named("db")));
+        check("up --docker db", run(apply(), named("db")));
+        check("up --docker=wait", run(apply(), named("wait")));
     }
 
     #[test]

@@ -71,15 +71,26 @@ pub enum Error {
         waited: String,
         trouble: Trouble,
     },
-    /// A command before or after the migrations failed.
-    Hook {
-        option: &'static str,
-        reason: String,
-        /// File names that this run applied before.
-        applied: Vec<String>,
-    },
+    /// A command of the user's, before or after the migrations, did not succeed.
+    Hook { hook: Hook, reason: String },
     /// The program that was to follow could not be executed.
     NotExecuted { program: String, reason: io::Error },
+}
+
+/// A command of the user's beside the migrations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hook {
+    Before,
+    After,
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Hook::Before => "--before",
+            Hook::After => "--after",
+        })
+    }
 }
 
 /// One thing that makes a file unusable, with its place.
@@ -199,8 +210,15 @@ impl Error {
             Error::OutcomeUnknown { .. } => {
                 "run onward again when the server answers; it reads the history before it does anything".to_owned()
             }
-            Error::NotReady { trouble, .. } => trouble.connect_hint(),
-            Error::Hook { option, .. } => format!("mend the command of {option}, then run onward again"),
+            Error::NotReady { .. } => {
+                "see the log of the server, check DATABASE_URL, or wait longer: --wait=5min".to_owned()
+            }
+            Error::Hook { hook: Hook::Before, .. } => {
+                "nothing was applied; mend the command, then run onward again".to_owned()
+            }
+            Error::Hook { hook: Hook::After, .. } => {
+                "the migrations are applied; mend the command, then run it by hand".to_owned()
+            }
             Error::NotExecuted { .. } => {
                 "the migrations are applied; give the program behind -- by its path, or have it on the PATH".to_owned()
             }
@@ -264,15 +282,7 @@ impl fmt::Display for Error {
                 waited,
                 trouble,
             } => write!(f, "{target} was not ready after {waited}: {trouble}"),
-            Error::Hook {
-                option,
-                reason,
-                applied,
-            } => write!(
-                f,
-                "the command of {option} {reason}\napplied before: {}",
-                Names(applied)
-            ),
+            Error::Hook { hook, reason } => write!(f, "the command of {hook} {reason}"),
             Error::NotExecuted { program, reason } => {
                 write!(f, "cannot execute {}: {reason}", Escaped(program))
             }
@@ -405,7 +415,7 @@ impl Trouble {
             }
             Some("3D000") => "create the database first: createdb NAME",
             Some("53300") => "the server has no free connection; run onward again later",
-            Some("57P03") => "the server is starting up; run onward again when it answers",
+            Some("57P03") => "the server is starting up; run onward again when it answers, or let it wait: onward --wait",
             _ => "check DATABASE_URL, and that the server runs and accepts connections there",
         }
         .to_owned()

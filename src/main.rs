@@ -9,12 +9,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use std::{env, fs, io};
 
-use onward::cli::{self, Invocation};
-use onward::error::exit;
-use onward::program::{self, Answer};
+use onward::cli::{self, Command, Flags, Invocation, Program};
+use onward::command::{self, Ending};
+use onward::database::conninfo;
+use onward::error::{Error, Result, exit};
+use onward::program::{self, Answer, Variable};
 use onward::report::Report;
 use onward::settings::{Color, Environment, Settings, SmallFile, Verbosity, Voice};
-use onward::{command, error};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 fn main() -> ExitCode {
@@ -32,14 +33,17 @@ fn main() -> ExitCode {
             plain.document(cli::VERSION);
             (plain, Ok(exit::DONE))
         }
-        Ok(Invocation::Run(command, flags)) => match Voice::resolve(&flags, &Surroundings) {
-            Ok(voice) => {
-                let report = Report::new(voice).with_flags(flags.to_repeat());
-                let outcome = run(&command, &flags, &report);
-                (report, outcome)
+        Ok(Invocation::Run(command, mut flags)) => {
+            let undo = hide_password(&mut flags);
+            match Voice::resolve(&flags, &Surroundings) {
+                Ok(voice) => {
+                    let report = Report::new(voice).with_flags(flags.to_repeat());
+                    let outcome = run(&command, &flags, &undo, &report);
+                    (report, outcome)
+                }
+                Err(error) => (plain, Err(error)),
             }
-            Err(error) => (plain, Err(error)),
-        },
+        }
         Err(error) => (plain, Err(error)),
     };
     ExitCode::from(outcome.unwrap_or_else(|error| {
@@ -48,9 +52,56 @@ fn main() -> ExitCode {
     }))
 }
 
-fn run(command: &cli::Command, flags: &cli::Flags, report: &Report) -> error::Result<u8> {
+/// Runs a command, and becomes the program that follows it; `undo` gives that program the environment we were given.
+fn run(command: &Command, flags: &Flags, undo: &[Variable], report: &Report) -> Result<u8> {
     let settings = Settings::resolve(flags, &Surroundings)?;
-    command::run(command, &settings, report)
+    match command::run(command, &settings, report)? {
+        Ending::Code(code) => Ok(code),
+        Ending::Become(Program { name, arguments }) => Err(Error::NotExecuted {
+            reason: program::execute(name, arguments, undo),
+            program: name.to_string_lossy().into_owned(),
+        }),
+    }
+}
+
+/// Holds the connection string that the command line had.
+const URL_VARIABLE: &str = "ONWARD_URL";
+/// Stands on the command line instead.
+const HIDDEN: &str = "(ONWARD_URL)";
+
+/// Takes a password off the command line, which every user of the machine can read, into the environment, which only its
+/// owner can: this program executes itself anew. Returns what undoes that.
+fn hide_password(flags: &mut Flags) -> Vec<Variable> {
+    let Some(url) = flags.url.clone() else {
+        return Vec::new();
+    };
+    if url == HIDDEN {
+        flags.url = env::var(URL_VARIABLE).ok();
+        return vec![(URL_VARIABLE, None)];
+    }
+    let is_secret = conninfo::parse(&url).is_ok_and(|info| info.password.is_some());
+    if let (true, Ok(program)) = (is_secret, env::current_exe()) {
+        let mut behind = false;
+        let words = env::args_os().skip(1).map(|word| {
+            behind = behind || word == "--";
+            match word.to_str().and_then(|word| word.strip_suffix(&url)) {
+                Some(option @ ("" | "--url=")) if !behind => {
+                    OsString::from(format!("{option}{HIDDEN}"))
+                }
+                _ => word,
+            }
+        });
+        let words: Vec<OsString> = words.collect();
+        if words
+            .iter()
+            .ne(env::args_os().skip(1).collect::<Vec<_>>().iter())
+        {
+            let hidden = (URL_VARIABLE, Some(OsString::from(&url)));
+            // Where that cannot be, the password is no more visible than before.
+            let _ = program::execute(program.as_os_str(), &words, &[hidden]);
+        }
+    }
+    Vec::new()
 }
 
 /// Ends the process at once on SIGTERM and SIGINT, also as PID 1, for which the kernel ignores a signal without a handler.

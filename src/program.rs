@@ -10,8 +10,6 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::error::Error;
-
 /// What a program answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -19,6 +17,9 @@ pub struct Answer {
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
 }
+
+/// A variable that another program finds changed: set, or taken away.
+pub type Variable = (&'static str, Option<OsString>);
 
 /// How a hook ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,13 +112,13 @@ fn wait(child: &mut Child, deadline: Option<Instant>) -> io::Result<Option<ExitS
     }
 }
 
-/// Runs a command of the user's by the shell, with these variables set, or taken away where there is no value.
+/// Runs a command of the user's by the shell, with these variables.
 ///
 /// # Errors
 /// There is no shell.
 pub fn run_hook(
     command: &str,
-    variables: &[(&str, Option<OsString>)],
+    variables: &[Variable],
     deadline: Option<Instant>,
 ) -> io::Result<HookEnd> {
     let mut shell = Command::new("sh");
@@ -125,12 +126,7 @@ pub fn run_hook(
         .args(["-c", command])
         .stdin(Stdio::null())
         .stdout(io::stderr());
-    for (name, value) in variables {
-        match value {
-            Some(value) => shell.env(name, value),
-            None => shell.env_remove(name),
-        };
-    }
+    set(&mut shell, variables);
     let mut child = shell.spawn()?;
     Ok(match wait(&mut child, deadline)? {
         Some(status) if status.success() => HookEnd::Success,
@@ -147,15 +143,18 @@ pub fn run_hook(
 
 /// Becomes another program; comes back only if that cannot be.
 #[must_use]
-pub fn become_program(program: &OsStr, arguments: &[OsString], hidden: Option<&str>) -> Error {
+pub fn execute(program: &OsStr, arguments: &[OsString], variables: &[Variable]) -> io::Error {
     let mut command = Command::new(program);
     command.args(arguments);
-    if let Some(variable) = hidden {
-        command.env_remove(variable);
-    }
-    let reason = command.exec();
-    Error::NotExecuted {
-        program: program.to_string_lossy().into_owned(),
-        reason,
+    set(&mut command, variables);
+    command.exec()
+}
+
+fn set(command: &mut Command, variables: &[Variable]) {
+    for (name, value) in variables {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
     }
 }

@@ -5,14 +5,14 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::cli::{Flags, Switch};
+use crate::cli::{Flags, Switch, Wait};
 use crate::database::conninfo::{self, ConnInfo};
 use crate::error::{Error, Result};
 use crate::migration::folder::{Location, SchemaPath};
 use crate::plan::{Nonempty, Strictness};
 use crate::program::Answer;
 use crate::sql::name::TableName;
-use crate::timeout::{BadDuration, LockTimeout, MaxWait, RunTimeout};
+use crate::timeout::{BadDuration, LockTimeout, MaxWait, ReadyWait, RunTimeout};
 
 /// What surrounds the program. Where a test needs variables alone, a function is enough.
 pub trait Environment {
@@ -71,6 +71,8 @@ pub struct Settings {
     pub nonempty: Nonempty,
     pub lock_timeout: LockTimeout,
     pub max_wait: MaxWait,
+    /// Whether to wait for a server that is not ready.
+    pub wait: Option<ReadyWait>,
     /// The end of the whole run.
     pub timeout: Option<RunTimeout>,
 }
@@ -251,6 +253,7 @@ impl Settings {
                 LockTimeout::parse,
             )?,
             max_wait: duration(max_wait, MaxWait::milliseconds(300_000), MaxWait::parse)?,
+            wait: wait(&flags.wait, environment)?,
             timeout: duration(timeout, None, |text| RunTimeout::parse(text).map(Some))?,
         })
     }
@@ -277,6 +280,19 @@ fn target(flags: &Flags, environment: &impl Environment) -> Result<(ConnInfo, So
             }),
         }),
     }
+}
+
+/// How long a server that is not ready is waited for, where nothing else is said.
+pub const USUAL_WAIT: ReadyWait = ReadyWait::milliseconds(60_000);
+
+fn wait(flag: &Wait, environment: &impl Environment) -> Result<Option<ReadyWait>> {
+    let flag = match flag {
+        Wait::Usual => return Ok(Some(USUAL_WAIT)),
+        Wait::For(text) => Some(text),
+        Wait::Absent => None,
+    };
+    let value = pick(flag, "--wait", environment, "ONWARD_WAIT");
+    duration(value, None, |text| ReadyWait::parse(text).map(Some))
 }
 
 fn duration<T>(

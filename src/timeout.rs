@@ -52,8 +52,18 @@ timeout! {
     RunTimeout
 }
 timeout! {
+    /// How long a run waits for a server that is not ready.
+    ReadyWait
+}
+timeout! {
     /// How long a run waits in all for locks that others hold.
     MaxWait
+}
+
+impl From<ReadyWait> for MaxWait {
+    fn from(wait: ReadyWait) -> MaxWait {
+        MaxWait(wait.0)
+    }
 }
 
 /// The text is not a length of time.

@@ -82,7 +82,11 @@ const PLACES: &[(&str, &[&str], &str)] = &[
         "one room starts programs",
     ),
     ("stdout()", &["src/report/"], "one room prints"),
-    ("stderr()", &["src/report/"], "one room prints"),
+    (
+        "stderr()",
+        &["src/report/", "src/program.rs"],
+        "one room prints, and a hook prints where it does",
+    ),
     ("process::exit", &[], "main returns the exit code"),
     ("todo!", &[], "what is not built is not there"),
     ("unimplemented!", &[], "what is not built is not there"),

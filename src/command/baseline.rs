@@ -16,7 +16,7 @@ pub(super) fn run(settings: &Settings, through: Option<&str>, report: &Report) -
     let ground = Ground::read(settings, Keep::States)?;
     check_version(&ground, through)?;
     let mut patience = ground.patience(settings);
-    let (session, seen) = ground.look(settings, &mut patience)?;
+    let (session, seen) = ground.look(settings, &mut patience, report)?;
     check(&seen, report)?;
     let mut lock = lock(session, ground.target, &seen, &mut patience, report)?;
     let seen = ground.survey_locked(&mut lock, settings)?;

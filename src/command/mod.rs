@@ -4,17 +4,18 @@ mod baseline;
 mod repair;
 mod status;
 mod up;
+mod wait;
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use crate::cli::Command;
+use crate::cli::{Command, Program};
 use crate::database::apply::Conditions;
 use crate::database::patience::Patience;
 use crate::database::run_lock::{Locked, RunLock};
 use crate::database::session::{Session, Target};
 use crate::database::survey::{Survey, survey};
-use crate::error::{Error, Result, ServerError, Trouble, Typed};
+use crate::error::{Error, Result, ServerError, Trouble, Typed, exit};
 use crate::migration::folder::Keep;
 use crate::migration::{Files, SchemaFile};
 use crate::plan::{self, Plan, Recorded};
@@ -22,17 +23,32 @@ use crate::report::Report;
 use crate::settings::Settings;
 use crate::sql::hazard;
 
-/// Runs a command; the exit code.
+/// How the program ends after a command that did what it was told.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Ending<'a> {
+    Code(u8),
+    Become(&'a Program),
+}
+
+/// Runs a command.
 ///
 /// # Errors
 /// Why the command ended without success.
-pub fn run(command: &Command, settings: &Settings, report: &Report) -> Result<u8> {
-    match command {
-        Command::Up { to, rehearsal } => up::run(settings, to.as_deref(), *rehearsal, report),
-        Command::Status { format, check } => status::run(settings, *format, *check, report),
-        Command::Baseline { through } => baseline::run(settings, through.as_deref(), report),
-        Command::Repair { files } => repair::run(settings, files, report),
-    }
+pub fn run<'a>(command: &'a Command, settings: &Settings, report: &Report) -> Result<Ending<'a>> {
+    let code = match command {
+        Command::Up(told) => {
+            up::run(settings, told, report)?;
+            if let Some(program) = &told.program {
+                return Ok(Ending::Become(program));
+            }
+            exit::DONE
+        }
+        Command::Status { format, check } => status::run(settings, *format, *check, report)?,
+        Command::Baseline { through } => baseline::run(settings, through.as_deref(), report)?,
+        Command::Repair { files } => repair::run(settings, files, report)?,
+        Command::Wait => wait::run(settings, report)?,
+    };
+    Ok(Ending::Code(code))
 }
 
 /// What every command begins with: the files, read and checked before anything connects, and the schemas they name.
@@ -99,12 +115,23 @@ impl<'a> Ground<'a> {
     }
 
     /// The first session and what it sees. A connection that breaks meanwhile is opened again.
-    fn look(&self, settings: &Settings, patience: &mut Patience) -> Result<(Session, Survey)> {
+    fn look(
+        &self,
+        settings: &Settings,
+        patience: &mut Patience,
+        report: &Report,
+    ) -> Result<(Session, Survey)> {
+        let mut session = match settings.wait {
+            Some(limit) => wait::until_ready(self.target, limit, report)?,
+            None => self.connect(patience)?,
+        };
         loop {
-            let mut session = self.connect(patience)?;
             match self.survey(&mut session, settings) {
                 Err(Error::Database { trouble, .. })
-                    if trouble.lost_connection() && patience.pause() => {}
+                    if trouble.lost_connection() && patience.pause() =>
+                {
+                    session = self.connect(patience)?;
+                }
                 outcome => return Ok((session, outcome?)),
             }
         }

@@ -16,7 +16,7 @@ use crate::settings::Settings;
 pub(super) fn run(settings: &Settings, names: &[String], report: &Report) -> Result<u8> {
     let ground = Ground::read(settings, Keep::States)?;
     let mut patience = ground.patience(settings);
-    let (session, seen) = ground.look(settings, &mut patience)?;
+    let (session, seen) = ground.look(settings, &mut patience, report)?;
     let repairs = plan(&ground, rows(&seen, report)?, names)?;
     if repairs
         .iter()

@@ -19,7 +19,7 @@ pub(super) fn run(
     report: &Report,
 ) -> Result<u8> {
     let ground = Ground::read(settings, Keep::States)?;
-    let (mut session, seen) = ground.look(settings, &mut ground.patience(settings))?;
+    let (mut session, seen) = ground.look(settings, &mut ground.patience(settings), report)?;
     let goal = Goal {
         to: None,
         nonempty: settings.nonempty,

@@ -1,44 +1,40 @@
 //! `onward up`: the baseline if needed, then every pending migration.
 
 use super::{Ground, lock, refuse};
-use crate::cli::Rehearsal;
+use crate::cli::{Rehearsal, Up};
 use crate::database::apply::{Attempt, Conditions, Fault, Job, is_overtaken};
 use crate::database::history::{HistoryTable, NewRow};
 use crate::database::patience::Patience;
 use crate::database::run_lock::Locked;
 use crate::database::session::Session;
 use crate::database::survey::Survey;
-use crate::error::{Error, Failure, Result, Trouble, exit};
+use crate::error::{Error, Failure, Hook, Result, Trouble};
 use crate::migration::execution::Execution;
 use crate::migration::file::Omission;
 use crate::migration::folder::Keep;
 use crate::migration::{Migration, SchemaFile, SqlFile};
 use crate::plan::{Begun, Goal, History, Opening, Plan, RowKind, plan};
+use crate::program::{self, HookEnd};
 use crate::report::Report;
 use crate::settings::Settings;
 use crate::timeout::Spoken;
 
-pub(super) fn run(
-    settings: &Settings,
-    to: Option<&str>,
-    rehearsal: Rehearsal,
-    report: &Report,
-) -> Result<u8> {
+pub(super) fn run(settings: &Settings, told: &Up, report: &Report) -> Result<()> {
     let ground = Ground::read(settings, Keep::Texts)?;
-    if let Some(version) = to {
+    if let Some(version) = &told.to {
         ground.check_version("--to", version)?;
     }
     let goal = Goal {
-        to: to.map(str::to_owned),
+        to: told.to.clone(),
         nonempty: settings.nonempty,
     };
     let mut patience = ground.patience(settings);
-    let (session, seen) = ground.look(settings, &mut patience)?;
+    let (session, seen) = ground.look(settings, &mut patience, report)?;
     let shown = plan(&ground.files, &seen.observed, &goal);
-    if rehearsal == Rehearsal::ShowOnly {
+    if told.rehearsal == Rehearsal::ShowOnly {
         report.findings(&shown, settings.strict);
         report.dry_run(&shown);
-        return Ok(exit::DONE);
+        return Ok(());
     }
     refuse(&shown, settings, report)?;
     let mut run = Run {
@@ -47,6 +43,7 @@ pub(super) fn run(
         ground: &ground,
         goal: &goal,
         patience,
+        before: told.before.as_deref(),
         applied: Vec::new(),
     };
     let recorded = if shown.is_empty() {
@@ -54,11 +51,14 @@ pub(super) fn run(
     } else {
         run.catch_up(session, seen)?
     };
-    match to {
+    match &told.to {
         Some(version) => report.done_up_to(&run.applied, version, recorded),
         None => report.done(&run.applied, recorded),
     }
-    Ok(exit::DONE)
+    match &told.after {
+        Some(command) => run.hook(Hook::After, command),
+        None => Ok(()),
+    }
 }
 
 /// A run that changes the database.
@@ -68,6 +68,8 @@ struct Run<'a> {
     ground: &'a Ground<'a>,
     goal: &'a Goal,
     patience: Patience,
+    /// The command for when something is pending, until it has run.
+    before: Option<&'a str>,
     /// File names of what this run has applied, the schema file not among them.
     applied: Vec<String>,
 }
@@ -165,6 +167,9 @@ impl Run<'_> {
                 applied: due.applied(),
             });
         }
+        if let Some(command) = self.before.take() {
+            self.hook(Hook::Before, command)?;
+        }
         let mut locked = lock.open_second(self.ground.target, &mut self.patience)?;
         if !locked.has_run_lock() {
             self.report.one_connection();
@@ -175,6 +180,19 @@ impl Run<'_> {
             },
             Walk::Interrupted(interruption) => Round::Interrupted(interruption),
         })
+    }
+
+    /// Runs a command of the user's, which finds the connection in its environment.
+    fn hook(&self, hook: Hook, command: &str) -> Result<()> {
+        self.report.hook(hook);
+        let variables = self.settings.target.to_variables();
+        let reason = match program::run_hook(command, &variables, self.ground.target.deadline) {
+            Ok(HookEnd::Success) => return Ok(()),
+            Ok(HookEnd::Failure(code)) => format!("failed with exit code {code}"),
+            Ok(HookEnd::Late) => "was stopped, because the time of --timeout was over".to_owned(),
+            Err(error) => format!("could not be run by sh: {error}"),
+        };
+        Err(Error::Hook { hook, reason })
     }
 
     /// A new session after an interruption, as soon as the server gives one.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::database::apply::Progress;
 use crate::database::run_lock::Holder;
 use crate::database::session::Notice;
-use crate::error::{Count, Error, Escaped, Names, ServerError, Trouble};
+use crate::error::{Count, Error, Escaped, Hook, Names, ServerError, Trouble};
 use crate::plan::{Finding, Opening, Plan, Severity, Strictness};
 use crate::settings::{Color, Verbosity, Voice};
 use crate::timeout::Spoken;
@@ -260,6 +260,24 @@ impl Report {
             let text =
                 "there is no second connection to be had; going on with one, without the run lock";
             err_after(&self.label("warning", YELLOW), text);
+        }
+    }
+
+    /// The server is not ready, and is waited for.
+    pub fn not_ready(&self, target: &str, trouble: &Trouble) {
+        if self.verbosity > Verbosity::Quiet {
+            err(&format!(
+                "waiting for {}: {}",
+                Escaped(target),
+                Escaped(&trouble.to_string())
+            ));
+        }
+    }
+
+    /// A command of the user's begins.
+    pub fn hook(&self, hook: Hook) {
+        if self.verbosity > Verbosity::Quiet {
+            err(&format!("running the command of {hook}"));
         }
     }
 

@@ -34,6 +34,11 @@ impl Server {
             .expect("the server answers")
     }
 
+    /// The folder of psql and its like.
+    pub(crate) fn bin(&self) -> &Path {
+        &self.bin
+    }
+
     /// The URL of a database, for a role.
     fn url(&self, user: &str, database: &str) -> String {
         let Server { socket, port, .. } = self;

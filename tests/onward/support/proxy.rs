@@ -15,6 +15,16 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// A proxy in front of the server of this database.
     pub(crate) fn new(database: &Database) -> Proxy {
+        Proxy::refusing(database, 0, "", "")
+    }
+
+    /// A proxy that first gives so many connections this error, as a server does that is not ready.
+    pub(crate) fn refusing(
+        database: &Database,
+        mut times: usize,
+        code: &'static str,
+        message: &'static str,
+    ) -> Proxy {
         // The path of a socket is short: 107 bytes.
         let folder = tempfile::tempdir_in("/tmp").expect("a folder");
         let name = format!(".s.PGSQL.{}", database.server.port);
@@ -24,6 +34,11 @@ impl Proxy {
         let log = Arc::clone(&queries);
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
+                if times > 0 {
+                    times -= 1;
+                    refuse(client, code, message);
+                    continue;
+                }
                 let server = UnixStream::connect(&upstream).expect("the server answers");
                 let answers = (
                     server.try_clone().expect("a socket"),
@@ -51,6 +66,20 @@ impl Proxy {
     pub(crate) fn take_queries(&self) -> Vec<String> {
         std::mem::take(&mut *self.queries.lock().expect("a log"))
     }
+}
+
+/// Reads the startup message and answers with an error.
+fn refuse(mut client: UnixStream, code: &str, message: &str) {
+    let mut length = [0; 4];
+    // A client may go away at any time.
+    let _ = client.read_exact(&mut length);
+    let mut rest = vec![0; (u32::from_be_bytes(length) as usize).saturating_sub(4)];
+    let _ = client.read_exact(&mut rest);
+    let fields = format!("SFATAL\0C{code}\0M{message}\0\0");
+    let mut answer = vec![b'E'];
+    answer.extend((u32::try_from(fields.len()).expect("short") + 4).to_be_bytes());
+    answer.extend(fields.bytes());
+    let _ = client.write_all(&answer);
 }
 
 fn pass_on((mut from, mut to): (UnixStream, UnixStream)) {

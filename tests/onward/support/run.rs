@@ -2,15 +2,16 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::redact::{Redaction, dedent};
-use super::{Database, PATIENCE};
+use super::{Database, PATIENCE, wait_until};
 
 /// A run that is yet to begin.
 pub(crate) struct Run {
@@ -121,11 +122,18 @@ impl Run {
     pub(crate) fn start(mut self) -> Running {
         let mut child = self.command.spawn().expect("the program starts");
         let stdout = child.stdout.take().map(gather);
-        let stderr = child.stderr.take().map(gather);
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let stderr = child.stderr.take().map(|stream| {
+            gather(Seen {
+                stream,
+                seen: Arc::clone(&seen),
+            })
+        });
         Running {
             child,
             stdout,
             stderr,
+            seen,
             shown: self.shown,
             folder: self.folder,
             redaction: self.redaction,
@@ -152,11 +160,30 @@ fn gather(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
     })
 }
 
+/// A stream that shows what was read from it so far.
+struct Seen<T> {
+    stream: T,
+    seen: Arc<Mutex<Vec<u8>>>,
+}
+
+impl<T: Read> Read for Seen<T> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let length = self.stream.read(buf)?;
+        self.seen
+            .lock()
+            .expect("a text")
+            .extend_from_slice(&buf[..length]);
+        Ok(length)
+    }
+}
+
 /// A run that has begun. It is killed if the test ends before it.
 pub(crate) struct Running {
     child: Child,
     stdout: Option<JoinHandle<String>>,
     stderr: Option<JoinHandle<String>>,
+    /// What it has written to stderr so far.
+    seen: Arc<Mutex<Vec<u8>>>,
     shown: String,
     folder: PathBuf,
     redaction: Redaction,
@@ -166,6 +193,15 @@ impl Running {
     /// Ends the run as `kill -9` does.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it was still running");
+    }
+
+    /// Waits until this stands on stderr.
+    #[track_caller]
+    pub(crate) fn wait_for_stderr(&self, text: &str) {
+        wait_until(text, || {
+            let seen = self.seen.lock().expect("a text");
+            String::from_utf8_lossy(&seen).contains(text)
+        });
     }
 
     /// Waits for the end.
