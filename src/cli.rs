@@ -18,9 +18,28 @@ pub enum Invocation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     Up(Up),
-    Status { format: Format, check: Check },
-    Baseline { through: Option<String> },
-    Repair { files: Vec<String> },
+    Status {
+        format: Format,
+        check: Check,
+    },
+    Validate,
+    New(New),
+    Rollback {
+        extent: Extent,
+        rehearsal: Rehearsal,
+    },
+    Baseline(Baseline),
+    Repair {
+        files: Vec<String>,
+        rehearsal: Rehearsal,
+    },
+    Reset {
+        /// The name of the database, as a promise that it is meant.
+        database: String,
+        /// `--force`: sessions of others are ended.
+        force: Switch,
+    },
+    Adopt(Adopt),
     Wait,
 }
 
@@ -28,13 +47,52 @@ pub enum Command {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Up {
     pub to: Option<String>,
+    /// The one pending file to apply.
+    pub only: Option<String>,
     pub rehearsal: Rehearsal,
+    pub format: Format,
     /// A shell command for when something is pending.
     pub before: Option<String>,
     /// A shell command for after success.
     pub after: Option<String>,
     /// What to become after success.
     pub program: Option<Program>,
+}
+
+/// What `new` is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct New {
+    /// The words of the name.
+    pub words: Vec<String>,
+    /// `--down`: a way back beside it.
+    pub way_back: Switch,
+}
+
+/// How far `rollback` goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Extent {
+    /// So many migrations, the newest first.
+    Last(usize),
+    /// All that came after this version, which stays.
+    To(String),
+}
+
+/// What `baseline` is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Baseline {
+    pub through: Option<String>,
+    /// `--extend`: on a database that has a history.
+    pub extend: Switch,
+    pub rehearsal: Rehearsal,
+}
+
+/// What `adopt` is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adopt {
+    /// The tool whose history is taken over, where several are there.
+    pub from: Option<String>,
+    pub rehearsal: Rehearsal,
+    pub rename_files: Switch,
 }
 
 /// A program with its arguments.
@@ -44,7 +102,7 @@ pub struct Program {
     pub arguments: Vec<OsString>,
 }
 
-/// Whether `up` does what it plans.
+/// Whether a command does what it plans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rehearsal {
     /// `--dry-run`: show the plan.
@@ -52,7 +110,7 @@ pub enum Rehearsal {
     Apply,
 }
 
-/// How `status` is written.
+/// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     Human,
@@ -139,8 +197,13 @@ pub enum Docker {
 enum Verb {
     Up,
     Status,
+    Validate,
+    New,
+    Rollback,
     Baseline,
     Repair,
+    Reset,
+    Adopt,
     Wait,
 }
 
@@ -152,9 +215,17 @@ struct Own {
     json: bool,
     check: bool,
     through: Option<String>,
+    extend: bool,
+    only: Option<String>,
+    down: bool,
+    database: Option<String>,
+    force: bool,
+    from: Option<String>,
+    rename_files: bool,
     before: Option<String>,
     after: Option<String>,
-    files: Vec<String>,
+    /// What is no option: files, the words of a name, a number.
+    words: Vec<String>,
     program: Option<Program>,
 }
 
@@ -182,7 +253,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation> {
                 return Ok(Invocation::Help(help(topic)));
             }
             Value(word) if verb.is_none() => verb = Some(verb_of(&word)?),
-            Value(word) if verb == Some(Verb::Repair) => own.files.push(text("FILE", word)?),
+            Value(word) if verb.is_some_and(Verb::takes_words) => {
+                own.words.push(text("an argument", word)?);
+            }
             Value(word) => {
                 return Err(usage(&format!(
                     "unexpected argument {}",
@@ -269,6 +342,13 @@ fn read_option(
         "--json" => own.json = true,
         "--check" => own.check = true,
         "--through" => own.through = Some(text(option, value()?)?),
+        "--extend" => own.extend = true,
+        "--only" => own.only = Some(text(option, value()?)?),
+        "--down" => own.down = true,
+        "--database" => own.database = Some(text(option, value()?)?),
+        "--force" => own.force = true,
+        "--from" => own.from = Some(text(option, value()?)?),
+        "--rename-files" => own.rename_files = true,
         "--before" => own.before = Some(text(option, value()?)?),
         "--after" => own.after = Some(text(option, value()?)?),
         "--list" => {
@@ -284,27 +364,40 @@ fn read_option(
 impl Own {
     /// Refuses an option of another command: it would be ignored, and its user deceived.
     fn belongs_to(&self, verb: Verb) -> Result<()> {
-        let given = [
-            ("--to", Verb::Up, self.to.is_some()),
-            ("--dry-run", Verb::Up, self.dry_run),
-            ("--json", Verb::Status, self.json),
-            ("--check", Verb::Status, self.check),
-            ("--through", Verb::Baseline, self.through.is_some()),
-            ("--before", Verb::Up, self.before.is_some()),
-            ("--after", Verb::Up, self.after.is_some()),
-            ("-- PROGRAM", Verb::Up, self.program.is_some()),
+        use Verb::{Adopt, Baseline, New, Repair, Reset, Rollback, Status, Up};
+        let rehearsed = &[Up, Rollback, Baseline, Repair, Adopt];
+        let given: [(&str, &[Verb], bool); 15] = [
+            ("--to", &[Up, Rollback], self.to.is_some()),
+            ("--only", &[Up], self.only.is_some()),
+            ("--dry-run", rehearsed, self.dry_run),
+            ("--json", &[Up, Status], self.json),
+            ("--check", &[Status], self.check),
+            ("--through", &[Baseline], self.through.is_some()),
+            ("--extend", &[Baseline], self.extend),
+            ("--down", &[New], self.down),
+            ("--database", &[Reset], self.database.is_some()),
+            ("--force", &[Reset], self.force),
+            ("--from", &[Adopt], self.from.is_some()),
+            ("--rename-files", &[Adopt], self.rename_files),
+            ("--before", &[Up], self.before.is_some()),
+            ("--after", &[Up], self.after.is_some()),
+            ("-- PROGRAM", &[Up], self.program.is_some()),
         ];
         if self.dry_run && self.program.is_some() {
             return Err(usage("--dry-run runs nothing, so no program may follow"));
         }
         match given
             .iter()
-            .find(|(_, owner, given)| *given && *owner != verb)
+            .find(|(_, owners, given)| *given && !owners.contains(&verb))
         {
-            Some((option, owner, _)) => {
+            Some((option, owners, _)) => {
+                let owners: Vec<String> = owners
+                    .iter()
+                    .map(|owner| format!("\"{}\"", owner.word()))
+                    .collect();
                 let message = format!(
-                    "{option} belongs to \"{}\", not to \"{}\"",
-                    owner.word(),
+                    "{option} belongs to {}, not to \"{}\"",
+                    owners.join(" and "),
                     verb.word()
                 );
                 Err(usage(&message))
@@ -315,65 +408,136 @@ impl Own {
 }
 
 fn command(verb: Verb, own: Own) -> Result<Command> {
+    let rehearsal = if own.dry_run {
+        Rehearsal::ShowOnly
+    } else {
+        Rehearsal::Apply
+    };
+    let format = if own.json {
+        Format::Json
+    } else {
+        Format::Human
+    };
     Ok(match verb {
+        Verb::Up if own.to.is_some() && own.only.is_some() => {
+            return Err(usage("--only names one file, so --to has no meaning"));
+        }
         Verb::Up => Command::Up(Up {
             to: own.to,
-            rehearsal: if own.dry_run {
-                Rehearsal::ShowOnly
-            } else {
-                Rehearsal::Apply
-            },
+            only: own.only,
+            rehearsal,
+            format,
             before: own.before,
             after: own.after,
             program: own.program,
         }),
-        Verb::Wait => Command::Wait,
         Verb::Status => Command::Status {
-            format: if own.json {
-                Format::Json
-            } else {
-                Format::Human
-            },
+            format,
             check: if own.check {
                 Check::ExitCode
             } else {
                 Check::ShowOnly
             },
         },
-        Verb::Baseline => Command::Baseline {
-            through: own.through,
+        Verb::Validate => Command::Validate,
+        Verb::New if own.words.is_empty() => return Err(usage("new needs a name")),
+        Verb::New => Command::New(New {
+            words: own.words,
+            way_back: switch(own.down),
+        }),
+        Verb::Rollback => Command::Rollback {
+            extent: extent(own.to, &own.words)?,
+            rehearsal,
         },
-        Verb::Repair if own.files.is_empty() => {
-            return Err(usage("repair needs the name of a file"));
-        }
-        Verb::Repair => Command::Repair { files: own.files },
+        Verb::Baseline => Command::Baseline(Baseline {
+            through: own.through,
+            extend: switch(own.extend),
+            rehearsal,
+        }),
+        Verb::Repair => Command::Repair {
+            files: own.words,
+            rehearsal,
+        },
+        Verb::Reset => Command::Reset {
+            database: own.database.ok_or_else(|| {
+                usage(
+                    "reset drops all that is in a database: confirm its name with --database NAME",
+                )
+            })?,
+            force: switch(own.force),
+        },
+        Verb::Adopt => Command::Adopt(Adopt {
+            from: own.from,
+            rehearsal,
+            rename_files: switch(own.rename_files),
+        }),
+        Verb::Wait => Command::Wait,
     })
 }
 
+fn switch(given: bool) -> Switch {
+    if given { Switch::Given } else { Switch::Absent }
+}
+
+/// One migration, if nothing is said; else `N`, or `--to VERSION`.
+fn extent(to: Option<String>, words: &[String]) -> Result<Extent> {
+    match (to, words) {
+        (Some(version), []) => Ok(Extent::To(version)),
+        (None, []) => Ok(Extent::Last(1)),
+        (None, [number]) => match number.parse() {
+            Ok(number) if number > 0 => Ok(Extent::Last(number)),
+            _ => Err(usage(&format!(
+                "{} is no number of migrations",
+                Typed(number)
+            ))),
+        },
+        (Some(_), _) => Err(usage(
+            "give a number of migrations or --to VERSION, not both",
+        )),
+        (None, _) => Err(usage("rollback takes one number of migrations")),
+    }
+}
+
 impl Verb {
-    const ALL: [Verb; 5] = [
+    const ALL: [Verb; 10] = [
         Verb::Up,
         Verb::Status,
+        Verb::Validate,
+        Verb::New,
+        Verb::Rollback,
         Verb::Baseline,
         Verb::Repair,
+        Verb::Reset,
+        Verb::Adopt,
         Verb::Wait,
     ];
+
+    /// Whether words that are no options mean something to it.
+    fn takes_words(self) -> bool {
+        matches!(self, Verb::New | Verb::Rollback | Verb::Repair)
+    }
 
     fn word(self) -> &'static str {
         match self {
             Verb::Up => "up",
             Verb::Status => "status",
+            Verb::Validate => "validate",
+            Verb::New => "new",
+            Verb::Rollback => "rollback",
             Verb::Baseline => "baseline",
             Verb::Repair => "repair",
+            Verb::Reset => "reset",
+            Verb::Adopt => "adopt",
             Verb::Wait => "wait",
         }
     }
 }
 
 fn verb_of(word: &OsStr) -> Result<Verb> {
+    let is_second_name = |verb: &Verb| *verb == Verb::New && word == "create";
     Verb::ALL
         .into_iter()
-        .find(|verb| word == verb.word())
+        .find(|verb| word == verb.word() || is_second_name(verb))
         .ok_or_else(|| {
             usage(&format!(
                 "unknown command {}",
@@ -412,8 +576,13 @@ fn help(verb: Option<Verb>) -> &'static str {
         None => HELP,
         Some(Verb::Up) => HELP_UP,
         Some(Verb::Status) => HELP_STATUS,
+        Some(Verb::Validate) => HELP_VALIDATE,
+        Some(Verb::New) => HELP_NEW,
+        Some(Verb::Rollback) => HELP_ROLLBACK,
         Some(Verb::Baseline) => HELP_BASELINE,
         Some(Verb::Repair) => HELP_REPAIR,
+        Some(Verb::Reset) => HELP_RESET,
+        Some(Verb::Adopt) => HELP_ADOPT,
         Some(Verb::Wait) => HELP_WAIT,
     }
 }
@@ -422,23 +591,24 @@ fn help(verb: Option<Verb>) -> &'static str {
 pub const VERSION: &str = concat!("onward ", env!("CARGO_PKG_VERSION"), "\n");
 
 const HELP: &str = include_str!("cli/help.txt");
-const HELP_UP: &str = concat!(include_str!("cli/up.txt"), include_str!("cli/options.txt"));
-const HELP_STATUS: &str = concat!(
-    include_str!("cli/status.txt"),
-    include_str!("cli/options.txt")
-);
-const HELP_BASELINE: &str = concat!(
-    include_str!("cli/baseline.txt"),
-    include_str!("cli/options.txt")
-);
-const HELP_REPAIR: &str = concat!(
-    include_str!("cli/repair.txt"),
-    include_str!("cli/options.txt")
-);
-const HELP_WAIT: &str = concat!(
-    include_str!("cli/wait.txt"),
-    include_str!("cli/options.txt")
-);
+
+/// The help of a command ends with the options of all commands.
+macro_rules! help {
+    ($file:literal) => {
+        concat!(include_str!($file), include_str!("cli/options.txt"))
+    };
+}
+
+const HELP_UP: &str = help!("cli/up.txt");
+const HELP_STATUS: &str = help!("cli/status.txt");
+const HELP_VALIDATE: &str = help!("cli/validate.txt");
+const HELP_NEW: &str = help!("cli/new.txt");
+const HELP_ROLLBACK: &str = help!("cli/rollback.txt");
+const HELP_BASELINE: &str = help!("cli/baseline.txt");
+const HELP_REPAIR: &str = help!("cli/repair.txt");
+const HELP_RESET: &str = help!("cli/reset.txt");
+const HELP_ADOPT: &str = help!("cli/adopt.txt");
+const HELP_WAIT: &str = help!("cli/wait.txt");
 
 #[cfg(test)]
 mod tests {
@@ -458,7 +628,9 @@ mod tests {
     fn up(to: Option<&str>, rehearsal: Rehearsal) -> Command {
         Command::Up(Up {
             to: to.map(str::to_owned),
+            only: None,
             rehearsal,
+            format: Format::Human,
             before: None,
             after: None,
             program: None,
@@ -484,6 +656,31 @@ mod tests {
             "status --json --check",
             Ok(status(Format::Json, Check::ExitCode)),
         );
+    }
+
+    #[test]
+    fn rollback_goes_back_by_one_by_some_or_to_a_version() {
+        let back = |extent| {
+            let rehearsal = Rehearsal::Apply;
+            Invocation::Run(Command::Rollback { extent, rehearsal }, Box::default())
+        };
+        check("rollback", Ok(back(Extent::Last(1))));
+        check("rollback 3", Ok(back(Extent::Last(3))));
+        check(
+            "rollback --to 0003",
+            Ok(back(Extent::To("0003".to_owned()))),
+        );
+    }
+
+    #[test]
+    fn new_takes_the_words_of_a_name() {
+        let new = Command::New(New {
+            words: ["add", "email"].map(str::to_owned).to_vec(),
+            way_back: Switch::Given,
+        });
+        let expected = Invocation::Run(new, Box::default());
+        check("new add email --down", Ok(expected.clone()));
+        check("create --down add email", Ok(expected));
     }
 
     #[test]
@@ -514,10 +711,18 @@ mod tests {
         check("--nonsense", Err("unknown option --nonsense"));
         check(
             "status --to 3",
-            Err("--to belongs to \"up\", not to \"status\""),
+            Err("--to belongs to \"up\" and \"rollback\", not to \"status\""),
         );
-        check("--json", Err("--json belongs to \"status\""));
-        check("repair", Err("needs the name of a file"));
+        check(
+            "baseline --json",
+            Err("--json belongs to \"up\" and \"status\""),
+        );
+        check("new", Err("new needs a name"));
+        check("reset", Err("--database NAME"));
+        check("rollback x", Err("\"x\" is no number of migrations"));
+        check("rollback 0", Err("is no number of migrations"));
+        check("rollback 2 --to 3", Err("not both"));
+        check("up --only a.sql --to 3", Err("--only names one file"));
         check("up --to", Err("--to"));
         check("help upp", Err("unknown command"));
         check("up --list", Err("--list is a command of its own"));

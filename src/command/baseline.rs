@@ -2,6 +2,7 @@
 
 use super::up::no_schema;
 use super::{Ground, lock, transact};
+use crate::cli::Baseline;
 use crate::database::apply::Conditions;
 use crate::database::history::{Ending, NewRow};
 use crate::database::survey::Survey;
@@ -12,7 +13,8 @@ use crate::plan::{self, Finding, History, RowKind};
 use crate::report::Report;
 use crate::settings::Settings;
 
-pub(super) fn run(settings: &Settings, through: Option<&str>, report: &Report) -> Result<u8> {
+pub(super) fn run(settings: &Settings, told: &Baseline, report: &Report) -> Result<u8> {
+    let through = told.through.as_deref();
     let ground = Ground::read(settings, Keep::States)?;
     check_version(&ground, through)?;
     let mut patience = ground.patience(settings);

@@ -1,9 +1,14 @@
 //! The commands: each a short story of gathering, planning, acting and reporting. The only room where the others meet.
 
+mod adopt;
 mod baseline;
+mod new;
 mod repair;
+mod reset;
+mod rollback;
 mod status;
 mod up;
+mod validate;
 mod wait;
 
 use std::collections::BTreeSet;
@@ -44,8 +49,15 @@ pub fn run<'a>(command: &'a Command, settings: &Settings, report: &Report) -> Re
             exit::DONE
         }
         Command::Status { format, check } => status::run(settings, *format, *check, report)?,
-        Command::Baseline { through } => baseline::run(settings, through.as_deref(), report)?,
-        Command::Repair { files } => repair::run(settings, files, report)?,
+        Command::Validate => validate::run(settings, report)?,
+        Command::New(told) => new::run(settings, told, report)?,
+        Command::Rollback { extent, rehearsal } => {
+            rollback::run(settings, extent, *rehearsal, report)?
+        }
+        Command::Baseline(told) => baseline::run(settings, told, report)?,
+        Command::Repair { files, rehearsal } => repair::run(settings, files, *rehearsal, report)?,
+        Command::Reset { database, force } => reset::run(settings, database, *force, report)?,
+        Command::Adopt(told) => adopt::run(settings, told, report)?,
         Command::Wait => wait::run(settings, report)?,
     };
     Ok(Ending::Code(code))

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Ground, lock, transact};
+use crate::cli::Rehearsal;
 use crate::database::apply::Conditions;
 use crate::database::history::{HistoryTable, NewRow};
 use crate::database::survey::Survey;
@@ -13,7 +14,13 @@ use crate::plan::{Finding, History, Recorded, RowKind};
 use crate::report::Report;
 use crate::settings::Settings;
 
-pub(super) fn run(settings: &Settings, names: &[String], report: &Report) -> Result<u8> {
+pub(super) fn run(
+    settings: &Settings,
+    names: &[String],
+    rehearsal: Rehearsal,
+    report: &Report,
+) -> Result<u8> {
+    let _ = rehearsal;
     let ground = Ground::read(settings, Keep::States)?;
     let mut patience = ground.patience(settings);
     let (session, seen) = ground.look(settings, &mut patience, report)?;
