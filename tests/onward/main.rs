@@ -33,6 +33,7 @@ mod read_only;
 mod repair;
 mod rights;
 mod roundtrips;
+mod secrets;
 mod sections;
 mod settings;
 mod status;

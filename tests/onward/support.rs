@@ -2,16 +2,18 @@
 //! and stderr are all three stated.
 
 mod database;
+mod doorman;
 mod project;
 mod proxy;
 mod redact;
 mod run;
 
 pub(crate) use database::Database;
+pub(crate) use doorman::Doorman;
 pub(crate) use project::Project;
 pub(crate) use proxy::Proxy;
 pub(crate) use redact::dedent;
-pub(crate) use run::Outcome;
+pub(crate) use run::{Outcome, Run};
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,7 @@
 //! A proxy between the program and the server that counts what the program asks.
 
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Arc, Mutex};
 
@@ -60,6 +61,11 @@ impl Proxy {
             database.name,
             self.folder.path().display()
         )
+    }
+
+    /// The folder of the socket.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The messages since the last call that wait for an answer.

@@ -267,6 +267,11 @@ impl Outcome {
         );
     }
 
+    /// Whether the exit code is 0.
+    pub(crate) fn succeeded(&self) -> bool {
+        self.status.success()
+    }
+
     /// States the exit code, where what is printed depends on chance; the texts are then asked on their own.
     #[track_caller]
     pub(crate) fn exits(&self, code: i32) -> &Outcome {
