@@ -40,6 +40,7 @@ mod steps;
 mod support;
 mod table;
 mod texts;
+mod tls;
 mod tools;
 mod trust;
 mod up;
