@@ -31,16 +31,16 @@ pub(super) fn needs_tls(mode: SslMode) -> bool {
 /// Refuses demands about TLS that contradict each other.
 pub(super) fn check_tls(info: &ConnInfo) -> Result<()> {
     let mode = ssl_mode(info);
-    let weak = |with: &str, use_instead: &str| Error::Usage {
-        message: format!("sslmode={} is too weak for {with}", mode.as_str()),
-        hint: format!("use {use_instead}"),
+    let weak = |because: &str, cure: &str| Error::Usage {
+        message: format!("sslmode is too weak for {because}"),
+        hint: format!("use {cure}"),
     };
     if uses_system_roots(info) && mode != SslMode::VerifyFull {
         return Err(weak("sslrootcert=system", "sslmode=verify-full"));
     }
     if info.sslnegotiation == Some(SslNegotiation::Direct) && !needs_tls(mode) {
-        let instead = "sslmode=require, verify-ca or verify-full";
-        return Err(weak("sslnegotiation=direct", instead));
+        let cure = "sslmode=require, verify-ca or verify-full";
+        return Err(weak("sslnegotiation=direct", cure));
     }
     Ok(())
 }
@@ -104,40 +104,38 @@ impl Methods {
         let Some(list) = list else {
             return Ok(Methods(all.collect()));
         };
-        let bad = |message: &str| {
-            Error::Usage {
-            message: format!("require_auth: {message}"),
-            hint: "name one or more of none, password, md5, gss, sspi, scram-sha-256 and oauth, with commas between them; \
-                   or put a ! before each, to allow all others"
-                .to_owned(),
-        }
-        };
-        let forbids = list.trim_start().starts_with('!');
+        let forbids = list.starts_with('!');
         let mut named = Vec::new();
-        for word in list.split(',').map(str::trim) {
+        for word in list.split(',') {
             let name = word.strip_prefix('!').unwrap_or(word);
-            let Some((_, method)) = METHODS.iter().find(|(known, _)| *known == name) else {
-                return Err(bad("there is no such way of authentication"));
-            };
-            if word.starts_with('!') != forbids {
-                return Err(bad("either every name has a ! or none has"));
+            match METHODS.iter().find(|(known, _)| *known == name) {
+                Some((_, method))
+                    if word.starts_with('!') == forbids && !named.contains(method) =>
+                {
+                    named.push(*method);
+                }
+                _ => return Err(bad_methods()),
             }
-            if named.contains(method) {
-                return Err(bad("a name is there twice"));
-            }
-            named.push(*method);
         }
         if forbids {
-            Ok(Methods(
-                all.filter(|method| !named.contains(method)).collect(),
-            ))
-        } else {
-            Ok(Methods(named))
+            named = all.filter(|method| !named.contains(method)).collect();
         }
+        Ok(Methods(named))
     }
 
     fn allows(&self, method: Method) -> bool {
         self.0.contains(&method)
+    }
+}
+
+fn bad_methods() -> Error {
+    let names: Vec<&str> = METHODS.iter().map(|(name, _)| *name).collect();
+    Error::Usage {
+        message: "bad value of require_auth".to_owned(),
+        hint: format!(
+            "require_auth is a list, such as scram-sha-256,none, of {}, each once; or each with a ! before it",
+            names.join(", ")
+        ),
     }
 }
 
@@ -211,18 +209,16 @@ impl Doorkeeper {
     /// Looks at what has come; true once the server has let us in.
     pub(super) fn watch(&mut self, bytes: &[u8]) -> std::result::Result<bool, Terms> {
         self.rest.extend_from_slice(bytes);
-        let mut from = 0;
-        while let [kind, a, b, c, d, ..] = self.rest[from..] {
-            let length = u32::from_be_bytes([a, b, c, d]) as usize;
-            let Some(body) = self.rest[from..].get(5..=length.max(4)) else {
+        while let [kind, a, b, c, d, ..] = self.rest[..] {
+            let length = (u32::from_be_bytes([a, b, c, d]) as usize).max(4);
+            if self.rest.len() <= length {
                 break;
-            };
-            if kind == b'R' && self.check(&body.to_vec())? {
+            }
+            let message: Vec<u8> = self.rest.drain(..=length).collect();
+            if kind == b'R' && self.check(&message[5..])? {
                 return Ok(true);
             }
-            from += 1 + length.max(4);
         }
-        self.rest.drain(..from);
         Ok(false)
     }
 
@@ -351,27 +347,15 @@ mod tests {
     fn ways_of_authentication_are_allowed_or_forbidden() {
         for (list, expected) in [
             ("scram-sha-256", "scram-sha-256"),
-            ("scram-sha-256, none", "scram-sha-256 none"),
+            ("scram-sha-256,none", "scram-sha-256 none"),
             ("!password,!md5", "none gss sspi scram-sha-256 oauth"),
             ("!none", "password md5 gss sspi scram-sha-256 oauth"),
-            (
-                "md5,!none",
-                "require_auth: either every name has a ! or none has",
-            ),
-            (
-                "!md5,none",
-                "require_auth: either every name has a ! or none has",
-            ),
-            ("md5,md5", "require_auth: a name is there twice"),
-            ("", "require_auth: there is no such way of authentication"),
-            (
-                "md5,",
-                "require_auth: there is no such way of authentication",
-            ),
-            (
-                "SCRAM",
-                "require_auth: there is no such way of authentication",
-            ),
+            ("md5,!none", "bad value of require_auth"),
+            ("!md5,none", "bad value of require_auth"),
+            ("md5,md5", "bad value of require_auth"),
+            ("", "bad value of require_auth"),
+            ("md5,", "bad value of require_auth"),
+            ("SCRAM", "bad value of require_auth"),
         ] {
             assert_eq!(methods(list), expected, "{list:?}");
         }

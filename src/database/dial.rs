@@ -422,7 +422,7 @@ impl<'a> Attempt<'a> {
         let mut text = self.place.to_string();
         let written = address.to_string();
         if self.place.hostaddr.is_none() && self.place.host != Some(&written) {
-            text += &format!(" ({written})");
+            text = format!("{text} ({written})");
         }
         if self.dialer.wishes().len() > 1 {
             text += match self.gauge.stage() {

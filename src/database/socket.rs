@@ -111,6 +111,10 @@ pub(super) enum Encryption {
 }
 
 /// Whom we mean to speak with.
+#[cfg_attr(
+    not(feature = "tls"),
+    expect(dead_code, reason = "only a certificate is compared with it")
+)]
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
     /// As the connection string has it.

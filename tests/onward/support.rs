@@ -6,6 +6,7 @@ mod project;
 mod proxy;
 mod redact;
 mod run;
+#[cfg(feature = "tls")]
 mod tls_server;
 
 pub(crate) use database::Database;
@@ -13,6 +14,7 @@ pub(crate) use project::Project;
 pub(crate) use proxy::Proxy;
 pub(crate) use redact::dedent;
 pub(crate) use run::Outcome;
+#[cfg(feature = "tls")]
 pub(crate) use tls_server::{Turn, Way};
 
 use std::time::{Duration, Instant};

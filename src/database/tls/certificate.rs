@@ -112,10 +112,10 @@ mod tests {
 
     /// One element of DER.
     fn der(tag: u8, content: &[u8]) -> Vec<u8> {
-        let length = content.len();
-        let head = match u8::try_from(length) {
-            Ok(short @ 0..0x80) => vec![tag, short],
-            _ => vec![tag, 0x82, (length >> 8) as u8, length as u8],
+        let [high, low] = u16::try_from(content.len()).unwrap().to_be_bytes();
+        let head = match (high, low) {
+            (0, short @ 0..0x80) => vec![tag, short],
+            _ => vec![tag, 0x82, high, low],
         };
         [head, content.to_vec()].concat()
     }
