@@ -345,7 +345,7 @@ fn client_certificates_are_sent_where_they_are_asked_for() {
         ),
         (format!("user=vouched {own}"), Tls),
         (format!("user=certified {own} sslkey={{}}user.der"), Tls),
-        (format!("{own}"), Tls),
+        (own.to_owned(), Tls),
         // Of version 1, as `openssl x509 -req` makes them.
         (
             "user=certified sslcert={}early_user.crt sslkey={}early_user.key".to_owned(),

@@ -274,6 +274,7 @@ impl Outcome {
     }
 
     /// The exit code; None for a run that a signal ended.
+    #[cfg(feature = "tls")]
     pub(crate) fn code(&self) -> Option<i32> {
         self.status.code()
     }
