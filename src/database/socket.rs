@@ -47,7 +47,7 @@ pub(super) enum Stage {
     /// Nothing is agreed yet.
     #[default]
     Reaching,
-    /// TLS is being asked for, or its handshake is under way.
+    /// The handshake of TLS is under way.
     Handshake,
     /// The server is told who we are, and may refuse.
     StartUp { encrypted: bool },
@@ -184,12 +184,16 @@ impl TlsConnect<Socket> for Connector {
 }
 
 impl Connector {
-    async fn open(self, socket: Socket) -> io::Result<Watched> {
+    async fn open(self, mut socket: Socket) -> io::Result<Watched> {
         let line = match self.way {
             Way::Tcp(Encryption::Plain) => Line::plain(socket),
             Way::Tcp(Encryption::Tls(tls, peer, start, fallback)) => {
-                self.gauge.lock().stage = Stage::Handshake;
-                encrypt(socket, &tls, &peer, start, fallback).await?
+                if agree(&mut socket, start, fallback).await? {
+                    self.gauge.lock().stage = Stage::Handshake;
+                    tls.shake_hands(socket, &peer, start).await?
+                } else {
+                    Line::plain(socket)
+                }
             }
             Way::Unix { path, owner, .. } => {
                 let socket = UnixStream::connect(path).await?;
@@ -235,25 +239,19 @@ impl Line {
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-SSLREQUEST>
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xD2, 0x16, 0x2F];
 
-/// Encrypts a connection, or leaves it as it is where that will do.
-async fn encrypt(
-    mut socket: Socket,
-    tls: &Tls,
-    peer: &Peer,
-    start: Start,
-    fallback: Fallback,
-) -> io::Result<Line> {
-    if start == Start::Asked && !offers_tls(&mut socket).await? {
-        return match fallback {
-            Fallback::Plain => Ok(Line::plain(socket)),
-            Fallback::None(mode) => Err(Terms::new(
-                format!("the server does not offer TLS, and sslmode={mode} demands it"),
-                "set ssl = on in postgresql.conf, or, on a network that you trust, use sslmode=prefer",
-            )
-            .into()),
-        };
+/// Whether the connection will be encrypted, which the server has a say in. An error here is no reason to try plain text.
+async fn agree(socket: &mut Socket, start: Start, fallback: Fallback) -> io::Result<bool> {
+    if start == Start::Direct || offers_tls(socket).await? {
+        return Ok(true);
     }
-    tls.shake_hands(socket, peer, start).await
+    match fallback {
+        Fallback::Plain => Ok(false),
+        Fallback::None(mode) => Err(Terms::new(
+            format!("the server does not offer TLS, and sslmode={mode} demands it"),
+            "set ssl = on in postgresql.conf, or, on a network that you trust, use sslmode=prefer",
+        )
+        .into()),
+    }
 }
 
 /// Asks the server whether it speaks TLS.

@@ -62,6 +62,9 @@ fn answers(tls: &'static [u8], start_up: Vec<u8>) -> (u16, Receiver<Vec<u8>>) {
         let mut first = first_message(stream);
         if first == SSL_REQUEST {
             let _ = stream.write_all(tls);
+            if tls.is_empty() {
+                return Vec::new();
+            }
             if tls != b"N" {
                 return rest(stream);
             }
@@ -120,6 +123,49 @@ fn the_text_of_an_error_before_tls_is_not_repeated() {
           check DATABASE_URL, and that the server runs and accepts connections there
     ",
     );
+}
+
+#[test]
+fn a_strange_answer_to_the_request_for_tls_is_no_reason_for_plain_text() {
+    for strange in [b"SZ".as_slice(), b"E\0\0\0\x09evil\0", b"HTTP/1.1", b""] {
+        let (port, received) = answers(strange, Vec::new());
+        run(&format!(
+            "host=127.0.0.1 port={port} user=app dbname=app sslmode=prefer"
+        ))
+        .exits(4);
+        let after = received.recv_timeout(Duration::from_secs(20)).unwrap();
+        assert_eq!(after, b"", "{strange:?}");
+        assert!(received.try_recv().is_err(), "{strange:?}");
+    }
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn the_name_of_the_server_is_sent_if_it_is_one_and_nobody_objects() {
+    for (settings, expected) in [
+        ("host=db.test", true),
+        ("host=db.test sslsni=1", true),
+        ("host=db.test sslsni=0", false),
+        ("host=127.0.0.1", false),
+    ] {
+        let (port, received) = fake(|stream| {
+            assert_eq!(first_message(stream), SSL_REQUEST);
+            stream.write_all(b"S").unwrap();
+            let mut hello = vec![0; 4096];
+            let length = stream.read(&mut hello).unwrap();
+            hello[..length].to_vec()
+        });
+        run(&format!(
+            "hostaddr=127.0.0.1 port={port} user=app dbname=app sslmode=require {settings}"
+        ))
+        .exits(4);
+        let hello = received.recv_timeout(Duration::from_secs(20)).unwrap();
+        let has = |word: &[u8]| hello.windows(word.len()).any(|part| part == word);
+        assert!(has(b"postgresql"), "{settings}");
+        assert_eq!(has(b"db.test"), expected, "{settings}");
+        // The only name that could be there.
+        assert!(!has(b"127.0.0.1"), "{settings}");
+    }
 }
 
 #[test]

@@ -171,3 +171,74 @@ fn is_absent(error: &io::Error) -> bool {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// A home with one file in `.postgresql`.
+    fn home_with(name: &str, mode: u32) -> (tempfile::TempDir, ConnInfo) {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join(".postgresql");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join(name), "text").unwrap();
+        fs::set_permissions(folder.join(name), fs::Permissions::from_mode(mode)).unwrap();
+        let info = ConnInfo {
+            home: Some(home.path().to_owned()),
+            ..ConnInfo::default()
+        };
+        (home, info)
+    }
+
+    fn told<T>(outcome: Result<Option<T>>) -> String {
+        match outcome {
+            Ok(Some(_)) => "read".to_owned(),
+            Ok(None) => "absent".to_owned(),
+            Err(error) => format!("{error}; {}", error.hint()),
+        }
+    }
+
+    #[test]
+    fn files_in_their_usual_places_may_be_absent() {
+        let (home, info) = home_with("root.crt", 0o644);
+        let find = |usual, given: Option<&String>| {
+            let file = Named::find(&info, "sslrootcert", given, usual).unwrap();
+            told(file.unwrap().read())
+        };
+        assert_eq!(find("root.crt", None), "read");
+        assert_eq!(find("root.crl", None), "absent");
+        let given = home.path().join("none").display().to_string();
+        assert_eq!(
+            find("root.crt", Some(&given)),
+            format!(
+                "sslrootcert: {given}: No such file or directory (os error 2); check sslrootcert, and who may read the file"
+            )
+        );
+        let homeless = ConnInfo::default();
+        assert!(
+            Named::find(&homeless, "sslrootcert", None, "root.crt")
+                .unwrap()
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_key_is_for_its_owner_alone() {
+        let own = fs::metadata("/proc/self").unwrap().uid();
+        for (mode, fine) in [
+            (0o600, true),
+            (0o400, true),
+            (0o640, own == 0),
+            (0o660, false),
+            (0o604, false),
+            (0o644, false),
+        ] {
+            let (_home, info) = home_with("postgresql.key", mode);
+            let file = Named::find(&info, "sslkey", None, "postgresql.key").unwrap();
+            let told = told(file.unwrap().read_secret());
+            assert_eq!(told == "read", fine, "{mode:o}: {told}");
+        }
+    }
+}
