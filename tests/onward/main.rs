@@ -18,6 +18,7 @@ mod forms;
 mod help;
 mod history;
 mod hooks;
+mod hosts;
 mod kinds;
 mod large;
 mod leaks;
@@ -41,6 +42,8 @@ mod steps;
 mod support;
 mod table;
 mod texts;
+#[cfg(feature = "tls")]
+mod tls;
 mod tools;
 mod trust;
 mod up;

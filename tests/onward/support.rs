@@ -7,6 +7,8 @@ mod project;
 mod proxy;
 mod redact;
 mod run;
+#[cfg(feature = "tls")]
+mod tls_server;
 
 pub(crate) use database::Database;
 pub(crate) use doorman::Doorman;
@@ -14,6 +16,8 @@ pub(crate) use project::Project;
 pub(crate) use proxy::Proxy;
 pub(crate) use redact::dedent;
 pub(crate) use run::{Outcome, Run};
+#[cfg(feature = "tls")]
+pub(crate) use tls_server::{Turn, Way};
 
 use std::time::{Duration, Instant};
 

@@ -103,19 +103,39 @@ fn a_bad_connection_string_is_named_by_its_part() {
 #[test]
 fn a_connection_string_that_cannot_be_honoured_is_refused() {
     check_url(
-        &format!("postgres://app:{CANARY}@db/app?sslmode=require"),
-        r"
-        error: the connection string asks for TLS, and this build of onward has none
-          use sslmode=prefer or sslmode=disable on a network that you trust, or a Unix socket
-    ",
-    );
-    check_url(
         &format!("postgres://app:{CANARY}@db/app?service=x"),
         r"
         error: the connection string has service, which this build of onward does not do
           leave it out, and name host, user and database in the connection string
     ",
     );
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn a_build_without_tls_says_so() {
+    for setting in [
+        "sslmode=require",
+        "sslmode=verify-full",
+        "sslnegotiation=direct&sslmode=require",
+        "sslrootcert=root.crt",
+        "channel_binding=require",
+    ] {
+        check_url(
+            &format!("postgres://app:{CANARY}@127.0.0.1:1/app?{setting}"),
+            r"
+            error: the connection string asks for TLS, and this build of onward has none
+              take a build with the feature tls, which is on by default; or use sslmode=disable on a network that you trust, or a Unix socket
+            ",
+        );
+    }
+    Project::new()
+        .run_alone("")
+        .env("DATABASE_URL", "postgres://app@127.0.0.1:1/app?sslmode=prefer")
+        .gives(4, "", r"
+            error: cannot connect to app@127.0.0.1:1/app: error connecting to server: Connection refused (os error 111)
+              check DATABASE_URL, and that the server runs and accepts connections there
+        ");
 }
 
 #[test]

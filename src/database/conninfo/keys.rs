@@ -107,6 +107,7 @@ const KEYS: &[(&str, Meaning)] = &[
     ("sslcrldir", Text(|c| &mut c.sslcrldir)),
     ("sslcertmode", Checked(|c, v| fill(&mut c.sslcertmode, SslCertMode::from_word(v)))),
     ("sslnegotiation", Checked(|c, v| fill(&mut c.sslnegotiation, SslNegotiation::from_word(v)))),
+    ("sslsni", Checked(|c, v| fill(&mut c.sslsni, integer(v).map(|n| n != 0)))),
     ("ssl_min_protocol_version", Checked(|c, v| tls_version(&mut c.ssl_min_protocol_version, v))),
     ("ssl_max_protocol_version", Checked(|c, v| tls_version(&mut c.ssl_max_protocol_version, v))),
     ("channel_binding", Checked(|c, v| fill(&mut c.channel_binding, ChannelBinding::from_word(v)))),
@@ -145,7 +146,7 @@ const KEYS: &[(&str, Meaning)] = &[
 const IGNORED: &[&str] = &[
     // libpq
     "client_encoding", "fallback_application_name", "gssdelegation", "gsslib", "krbsrvname",
-    "max_protocol_version", "min_protocol_version", "sslcompression", "sslkeylogfile", "sslsni",
+    "max_protocol_version", "min_protocol_version", "sslcompression", "sslkeylogfile",
     // Prisma, and the hosts that write URLs for it
     "connection_limit", "max_connection_lifetime", "max_idle_connection_lifetime", "pgbouncer",
     "pool_timeout", "single_use_connections", "socket_timeout", "statement_cache_size", "supa",

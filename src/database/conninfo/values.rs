@@ -92,7 +92,7 @@ impl ConnInfo {
         ]
     }
 
-    fn how_safe(&self) -> [(&'static str, Option<Value>); 14] {
+    fn how_safe(&self) -> [(&'static str, Option<Value>); 15] {
         [
             ("sslmode", word(self.sslmode.map(|word| word.as_str()))),
             ("sslrootcert", text(self.sslrootcert.as_ref())),
@@ -109,6 +109,7 @@ impl ConnInfo {
                 "sslnegotiation",
                 word(self.sslnegotiation.map(|word| word.as_str())),
             ),
+            ("sslsni", text(self.sslsni.map(u8::from).as_ref())),
             (
                 "ssl_min_protocol_version",
                 text(self.ssl_min_protocol_version.as_ref()),

@@ -57,6 +57,12 @@ impl Run {
         self.env("DATABASE_URL", url)
     }
 
+    /// With this text shown as this name.
+    pub(crate) fn naming(mut self, text: &str, name: &'static str) -> Run {
+        self.redaction = self.redaction.text(text, name);
+        self
+    }
+
     /// With this environment variable.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Run {
         self.command.env(name, value);
@@ -270,6 +276,12 @@ impl Outcome {
     /// Whether the exit code is 0.
     pub(crate) fn succeeded(&self) -> bool {
         self.status.success()
+    }
+
+    /// The exit code; None for a run that a signal ended.
+    #[cfg(feature = "tls")]
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.status.code()
     }
 
     /// States the exit code, where what is printed depends on chance; the texts are then asked on their own.
