@@ -22,6 +22,7 @@ mod kinds;
 mod large;
 mod leaks;
 mod legacy;
+mod libpq;
 mod lock;
 mod mark;
 mod notices;

@@ -110,10 +110,24 @@ fn a_connection_string_that_cannot_be_honoured_is_refused() {
     ",
     );
     check_url(
-        &format!("postgres://app:{CANARY}@db/app?service=x"),
+        &format!("postgres://app:{CANARY}@db/app?scram_client_key={CANARY}"),
         r"
-        error: the connection string has service, which this build of onward does not do
-          leave it out, and name host, user and database in the connection string
+        error: DATABASE_URL: onward does not know how to use scram_client_key
+          leave it out, and give the password itself
+    ",
+    );
+    check_url(
+        &format!("postgres://app:{CANARY}@db/app?sslmode=require&sslrootcert=system"),
+        r"
+        error: DATABASE_URL: sslmode is too weak for sslrootcert=system
+          use sslmode=verify-full
+    ",
+    );
+    check_url(
+        &format!("postgres://app:{CANARY}@db/app?service={CANARY}"),
+        r"
+        error: DATABASE_URL: there is no service file
+          write [NAME] and lines like host=HOST into ~/.pg_service.conf
     ",
     );
 }
