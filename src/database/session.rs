@@ -53,8 +53,8 @@ impl Session {
         let conninfo = target.conninfo;
         refuse_what_is_not_honoured(conninfo)?;
         let mut trouble = Trouble::Connection("no server is named".to_owned());
-        for place in conninfo.addresses() {
-            match connect_to(target, &place) {
+        for (number, place) in conninfo.addresses().iter().enumerate() {
+            match connect_to(target, number, place) {
                 Ok(session) => return Ok(session),
                 Err(error) => trouble = error,
             }
@@ -184,11 +184,18 @@ pub const LEAVE_NO_TRACE: &str = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; 
      DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES;";
 
 /// Connects to one server. Connecting and authenticating share one deadline.
-fn connect_to(target: Target, place: &HostSpec) -> std::result::Result<Session, Trouble> {
+fn connect_to(
+    target: Target,
+    number: usize,
+    place: &HostSpec,
+) -> std::result::Result<Session, Trouble> {
     let conninfo = target.conninfo;
     let notices = Arc::new(Mutex::new(Vec::new()));
     let gauge = Gauge::default();
     let mut config = configure(conninfo);
+    if let Some(Some(password)) = conninfo.host_passwords.get(number) {
+        config.password(password.as_bytes());
+    }
     let sink = Arc::clone(&notices);
     config.notice_callback(move |notice| {
         // A poisoned lock still guards a usable list.

@@ -420,7 +420,9 @@ impl<E: Environment> Filling<'_, E> {
                 source: Source::Default,
             });
         }
-        if self.info.ports.is_empty() {
+        if self.info.ports.iter().all(Option::is_none) {
+            // A URL with two hosts and no port has a list of ports that says nothing.
+            origins.retain(|origin| origin.keyword != "port");
             origins.push(Origin {
                 keyword: "port",
                 value: conninfo::DEFAULT_PORT.to_string(),
@@ -475,3 +477,6 @@ fn bad(source: &Source, message: &str) -> Error {
         hint: "see onward --help".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,6 +36,7 @@ mod rights;
 mod roundtrips;
 mod sections;
 mod settings;
+mod sources;
 mod status;
 mod steps;
 mod support;
