@@ -299,6 +299,8 @@ fn reference(text: &str) -> Option<(Part, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// The variables as `line:NAME=value` between bars, or what is wrong; `HOME` is known, and `DATABASE_URL` is ours.
@@ -427,5 +429,34 @@ mod tests {
         }
         check_bytes(b"A=b\nC=\xff", "2: not UTF-8");
         check_bytes(b"A=b\nC=\0", "2: a NUL byte");
+    }
+
+    const FRAGMENTS: &[&str] = &[
+        "A", "=", " ", "\n", "\r\n", "'", "\"", "\\", "#", "$", "${", "}", ":-", "export ",
+        "\u{feff}", "é",
+    ];
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(
+            fragments in prop::collection::vec(prop::sample::select(FRAGMENTS), 0..24),
+        ) {
+            let text = fragments.concat();
+            let lines = text.matches('\n').count() + 1;
+            match parse(text.as_bytes(), &|_, earlier| earlier.map(str::to_owned), &|_| true) {
+                Ok(variables) => {
+                    prop_assert!(variables.iter().all(|variable| variable.line <= lines));
+                    prop_assert!(variables.is_sorted_by_key(|variable| variable.line));
+                }
+                Err(fault) => prop_assert!((1..=lines).contains(&fault.line)),
+            }
+        }
+
+        #[test]
+        fn single_quotes_keep_any_text(value in "[^'\\x00]*") {
+            // A byte order mark is one at the beginning only.
+            let variables = parse(format!("A='{value}'").as_bytes(), &|_, _| None, &|_| true).unwrap();
+            prop_assert_eq!(&variables[0].value, &value);
+        }
     }
 }

@@ -71,6 +71,8 @@ fn field(text: &[u8]) -> (Vec<u8>, Option<&[u8]>) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// What the file says of `h`, 5432, `d:b`, `u`.
@@ -134,6 +136,21 @@ mod tests {
     fn only_its_owner_may_read_it() {
         for (mode, expected) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
             assert_eq!(is_open_to_others(mode), expected, "{mode:o}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_escaped_line_gives_its_password_back(
+            fields in prop::array::uniform4("[^\\n\\r\\x00]{1,6}"),
+        ) {
+            let [host, dbname, user, password] = fields;
+            // Every character, so that none begins a comment or stands for all.
+            let escape = |text: &str| text.chars().flat_map(|c| ['\\', c]).collect::<String>();
+            let fields = [&host, "7", &dbname, &user, &password].map(|field: &str| escape(field));
+            let line = fields.join(":");
+            let found = find(line.as_bytes(), &host, 7, &dbname, &user);
+            prop_assert!(found == Some((1, Password::new(password))), "{}", line);
         }
     }
 }

@@ -169,6 +169,27 @@ fn verbose_status_tells_where_the_connection_comes_from() {
     assert!(!outcome.raw_stdout.contains("c4nary"), "{outcome}");
 }
 
+#[test]
+fn it_tells_so_too_where_there_is_no_connection() {
+    project()
+        .run_alone("status -v --url postgres://u@/d?host=/nonexistent")
+        .gives(
+            4,
+            "
+            connection
+              host    /nonexistent  --url
+              port    5432          the default
+              user    u             --url
+              dbname  d             --url
+
+            ",
+            "
+            error: cannot connect to u@/nonexistent:5432/d: error connecting to server: No such file or directory (os error 2)
+              check DATABASE_URL, and that the server runs and accepts connections there
+            ",
+        );
+}
+
 /// A role that must give its password, which is `s3cret`.
 fn role_with_password(database: &Database) -> String {
     // The first rule that fits counts, so this one goes to the front; it is about members of one role only.

@@ -151,7 +151,15 @@ fn a_server_that_is_not_there_is_named_without_the_password() {
     Project::new()
         .run_alone("-v status")
         .env("DATABASE_URL", &url)
-        .gives(4, "", r"
+        .gives(4, r"
+            connection
+              host      /nonexistent  DATABASE_URL
+              port      5432          the default
+              user      app           DATABASE_URL
+              password  (not shown)   DATABASE_URL
+              dbname    app           DATABASE_URL
+
+        ", r"
             error: cannot connect to app@/nonexistent:5432/app: error connecting to server: No such file or directory (os error 2)
               check DATABASE_URL, and that the server runs and accepts connections there
         ");
