@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::source::{pick, variable};
 use super::{Environment, SmallFile, Source, account, password_file, service_file};
@@ -61,8 +61,8 @@ pub(super) fn resolve(flags: &Flags, environment: &impl Environment) -> Result<C
     }
     filling.variables()?;
     let image = (by_image && !by_string && !by_service).then_some(Image);
-    if let Some(image) = image {
-        filling.image(image)?;
+    if image.is_some() {
+        filling.image()?;
     }
     filling.defaults()?;
     filling.check()?;
@@ -181,17 +181,7 @@ impl<E: Environment> Filling<'_, E> {
         named: Option<(OsString, Source)>,
     ) -> Result<()> {
         let home = account::home(self.environment);
-        let mut files = Vec::new();
-        match named {
-            Some((path, source)) => files.push((PathBuf::from(path), Some(source))),
-            None => files.extend(
-                home.iter()
-                    .map(|home| (home.join(".pg_service.conf"), None)),
-            ),
-        }
-        let system = variable(self.environment, "PGSYSCONFDIR")
-            .map_or_else(|| PathBuf::from(SYSTEM_FOLDER), |(path, _)| path.into());
-        files.push((system.join("pg_service.conf"), None));
+        let files = self.service_files(named, home.as_deref());
         let mut looked_at = Vec::new();
         for (path, named_by) in files {
             let shown = Escaped(&account::shown(&path, home.as_deref())).to_string();
@@ -215,6 +205,23 @@ impl<E: Environment> Filling<'_, E> {
             },
             hint: "write [NAME] and lines like host=HOST into ~/.pg_service.conf".to_owned(),
         })
+    }
+
+    /// Where services are looked for, in this order; with the source that names the file, if one does.
+    fn service_files(
+        &self,
+        named: Option<(OsString, Source)>,
+        home: Option<&Path>,
+    ) -> Vec<(PathBuf, Option<Source>)> {
+        let own = match named {
+            Some((path, source)) => Some((PathBuf::from(path), Some(source))),
+            None => home.map(|home| (home.join(".pg_service.conf"), None)),
+        };
+        let system = variable(self.environment, "PGSYSCONFDIR")
+            .map_or_else(|| PathBuf::from(SYSTEM_FOLDER), |(path, _)| path.into());
+        own.into_iter()
+            .chain([(system.join("pg_service.conf"), None)])
+            .collect()
     }
 
     /// Fills from a service file; whether it has the service.
@@ -266,7 +273,7 @@ impl<E: Environment> Filling<'_, E> {
     }
 
     /// What the image `postgres` and those who deploy it call host, port, user and database.
-    fn image(&mut self, _: Image) -> Result<()> {
+    fn image(&mut self) -> Result<()> {
         for (name, key) in [
             ("POSTGRES_HOST", "host"),
             ("POSTGRES_PORT", "port"),
