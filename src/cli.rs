@@ -70,6 +70,8 @@ pub enum Check {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flags {
     pub url: Option<String>,
+    /// Files with variables; a later one wins.
+    pub env_files: Vec<OsString>,
     pub dir: Option<OsString>,
     pub schema: Option<OsString>,
     pub table: Option<String>,
@@ -253,6 +255,7 @@ fn read_option(
     let mut value = || parser.value().map_err(|error| misused(&error));
     match option {
         "--url" => flags.url = Some(text(option, value()?)?),
+        "--env-file" => flags.env_files.push(value()?),
         "--dir" => flags.dir = Some(value()?),
         "--schema" => flags.schema = Some(value()?),
         "--table" => flags.table = Some(text(option, value()?)?),

@@ -41,6 +41,9 @@ pub(super) fn run(
             report.document(&document);
         }
         Format::Human => {
+            if report.is_verbose() {
+                report.document(&human::origins(&settings.origins));
+            }
             let target = settings.target.describe();
             report.document(&human::status(
                 &plan,

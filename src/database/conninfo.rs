@@ -61,6 +61,8 @@ pub struct ConnInfo {
     pub ports: Vec<Option<u16>>,
     pub user: Option<String>,
     pub password: Option<Password>,
+    /// For the server in the same place, where `password` is open.
+    pub host_passwords: Vec<Option<Password>>,
     pub dbname: Option<String>,
     /// In seconds; zero waits without limit.
     pub connect_timeout: Option<u32>,
@@ -70,7 +72,7 @@ pub struct ConnInfo {
     /// What to write after `SET search_path TO`.
     pub search_path: Option<String>,
     pub sslmode: Option<SslMode>,
-    /// A file, or `system`.
+    /// A file, or `system`. If open, `.postgresql/root.crt` of `home`, if it is there; the three below likewise.
     pub sslrootcert: Option<String>,
     pub sslcert: Option<String>,
     pub sslkey: Option<String>,
@@ -79,6 +81,8 @@ pub struct ConnInfo {
     pub sslcrl: Option<String>,
     pub sslcrldir: Option<String>,
     pub sslnegotiation: Option<SslNegotiation>,
+    /// Whether the TLS handshake tells the server's name to whoever listens.
+    pub sslsni: Option<bool>,
     pub ssl_min_protocol_version: Option<String>,
     pub ssl_max_protocol_version: Option<String>,
     pub channel_binding: Option<ChannelBinding>,
@@ -100,9 +104,7 @@ pub struct ConnInfo {
     pub service: Option<String>,
     pub servicefile: Option<String>,
     pub passfile: Option<String>,
-    /// From a password file, one for each place of `addresses`; empty where `password` is set.
-    pub host_passwords: Vec<Option<Password>>,
-    /// The home of the user whose files libpq would look for.
+    /// The home directory, where certificates lie that nobody names: `~/.postgresql`.
     pub home: Option<PathBuf>,
 }
 

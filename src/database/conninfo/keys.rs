@@ -109,6 +109,7 @@ const KEYS: &[(&str, Meaning)] = &[
     ("sslcrldir", Text(|c| &mut c.sslcrldir)),
     ("sslcertmode", Checked(|c, v| fill(&mut c.sslcertmode, SslCertMode::from_word(v)))),
     ("sslnegotiation", Checked(|c, v| fill(&mut c.sslnegotiation, SslNegotiation::from_word(v)))),
+    ("sslsni", Checked(|c, v| fill(&mut c.sslsni, integer(v).map(|n| n != 0)))),
     ("ssl_min_protocol_version", Checked(|c, v| tls_version(&mut c.ssl_min_protocol_version, v))),
     ("ssl_max_protocol_version", Checked(|c, v| tls_version(&mut c.ssl_max_protocol_version, v))),
     ("channel_binding", Checked(|c, v| fill(&mut c.channel_binding, ChannelBinding::from_word(v)))),
@@ -151,7 +152,7 @@ const KEYS: &[(&str, Meaning)] = &[
 const IGNORED: &[&str] = &[
     // libpq
     "client_encoding", "fallback_application_name", "gssdelegation", "gsslib", "krbsrvname",
-    "sslcompression", "sslkeylogfile", "sslsni",
+    "sslcompression", "sslkeylogfile",
     // of no use but to a server that asks for OAuth, which fails anyway
     "oauth_client_id", "oauth_client_secret", "oauth_issuer", "oauth_scope",
     // Prisma, and the hosts that write URLs for it

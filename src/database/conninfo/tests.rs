@@ -557,7 +557,7 @@ fn typed_values() {
         ),
         (
             "gssencmode=prefer krbsrvname=x sslcompression=0 sslsni=1",
-            "",
+            "sslsni=1",
         ),
         ("gssencmode=require", "error: bad value of gssencmode"),
         ("replication=database", "error: bad value of replication"),

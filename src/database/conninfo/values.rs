@@ -43,6 +43,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("PGSSLCERTMODE", "sslcertmode"),
     ("PGSSLCRL", "sslcrl"),
     ("PGSSLCRLDIR", "sslcrldir"),
+    ("PGSSLSNI", "sslsni"),
     ("PGSSLMINPROTOCOLVERSION", "ssl_min_protocol_version"),
     ("PGSSLMAXPROTOCOLVERSION", "ssl_max_protocol_version"),
 ];
@@ -52,7 +53,6 @@ pub const VARIABLES: &[(&str, &str)] = &[
 pub const CHECKED_VARIABLES: &[(&str, &str)] = &[
     ("PGCLIENTENCODING", "client_encoding"),
     ("PGSSLCOMPRESSION", "sslcompression"),
-    ("PGSSLSNI", "sslsni"),
     ("PGGSSENCMODE", "gssencmode"),
     ("PGGSSDELEGATION", "gssdelegation"),
     ("PGGSSLIB", "gsslib"),
@@ -95,7 +95,7 @@ impl ConnInfo {
         ]
     }
 
-    fn how_safe(&self) -> [(&'static str, Option<Value>); 14] {
+    fn how_safe(&self) -> [(&'static str, Option<Value>); 15] {
         [
             ("sslmode", word(self.sslmode.map(SslMode::as_str))),
             ("sslrootcert", text(self.sslrootcert.as_ref())),
@@ -112,6 +112,7 @@ impl ConnInfo {
                 "sslnegotiation",
                 word(self.sslnegotiation.map(SslNegotiation::as_str)),
             ),
+            ("sslsni", text(self.sslsni.map(u8::from).as_ref())),
             (
                 "ssl_min_protocol_version",
                 text(self.ssl_min_protocol_version.as_ref()),
