@@ -15,7 +15,7 @@ use onward::database::conninfo;
 use onward::error::{Error, Result, exit};
 use onward::program::{self, Answer, Variable};
 use onward::report::Report;
-use onward::settings::{Color, Environment, Settings, SmallFile, Verbosity, Voice};
+use onward::settings::{Color, Environment, Settings, SmallFile, Verbosity, Voice, WithFiles};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 fn main() -> ExitCode {
@@ -35,10 +35,10 @@ fn main() -> ExitCode {
         }
         Ok(Invocation::Run(command, mut flags)) => {
             let undo = hide_password(&mut flags);
-            match Voice::resolve(&flags, &Surroundings) {
-                Ok(voice) => {
+            match voice(&flags) {
+                Ok((surroundings, voice)) => {
                     let report = Report::new(voice).with_flags(flags.to_repeat());
-                    let outcome = run(&command, &flags, &undo, &report);
+                    let outcome = run(&command, &flags, &surroundings, &undo, &report);
                     (report, outcome)
                 }
                 Err(error) => (plain, Err(error)),
@@ -52,9 +52,23 @@ fn main() -> ExitCode {
     }))
 }
 
+/// The environment with the files of `--env-file`, and how the run speaks.
+fn voice(flags: &Flags) -> Result<(WithFiles<'static, Surroundings>, Voice)> {
+    let surroundings = WithFiles::read(flags, &Surroundings)?;
+    let voice = Voice::resolve(flags, &surroundings)?;
+    Ok((surroundings, voice))
+}
+
 /// Runs a command, and becomes the program that follows it; `undo` gives that program the environment we were given.
-fn run(command: &Command, flags: &Flags, undo: &[Variable], report: &Report) -> Result<u8> {
-    let settings = Settings::resolve(flags, &Surroundings)?;
+fn run(
+    command: &Command,
+    flags: &Flags,
+    surroundings: &impl Environment,
+    undo: &[Variable],
+    report: &Report,
+) -> Result<u8> {
+    let settings = Settings::resolve(flags, surroundings)?;
+    report.remarks(&settings.remarks);
     match command::run(command, &settings, report)? {
         Ending::Code(code) => Ok(code),
         Ending::Become(Program { name, arguments }) => Err(Error::NotExecuted {

@@ -14,7 +14,7 @@ use crate::database::run_lock::Holder;
 use crate::database::session::Notice;
 use crate::error::{Count, Error, Escaped, Hook, Names, ServerError, Trouble};
 use crate::plan::{Finding, Opening, Plan, Severity, Strictness};
-use crate::settings::{Color, Verbosity, Voice};
+use crate::settings::{Color, Remark, Verbosity, Voice};
 use crate::timeout::Spoken;
 
 /// How this run speaks.
@@ -94,6 +94,22 @@ impl Report {
                 err(&format!("  {}", self.pasteable(&cure)));
             }
         }
+    }
+
+    /// What is to be said of the settings.
+    pub fn remarks(&self, remarks: &[Remark]) {
+        if self.verbosity > Verbosity::Quiet {
+            for remark in remarks {
+                err_after(&self.label("warning", YELLOW), &remark.message);
+                err(&format!("  {}", remark.cure));
+            }
+        }
+    }
+
+    /// Whether the user asked to be told more.
+    #[must_use]
+    pub fn is_verbose(&self) -> bool {
+        self.verbosity == Verbosity::Verbose
     }
 
     /// One finding that ends the run.

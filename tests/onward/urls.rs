@@ -103,10 +103,24 @@ fn a_bad_connection_string_is_named_by_its_part() {
 #[test]
 fn a_connection_string_that_cannot_be_honoured_is_refused() {
     check_url(
-        &format!("postgres://app:{CANARY}@db/app?service=x"),
+        &format!("postgres://app:{CANARY}@db/app?scram_client_key={CANARY}"),
         r"
-        error: the connection string has service, which this build of onward does not do
-          leave it out, and name host, user and database in the connection string
+        error: DATABASE_URL: onward does not know how to use scram_client_key
+          leave it out, and give the password itself
+    ",
+    );
+    check_url(
+        &format!("postgres://app:{CANARY}@db/app?sslmode=require&sslrootcert=system"),
+        r"
+        error: DATABASE_URL: sslmode is too weak for sslrootcert=system
+          use sslmode=verify-full
+    ",
+    );
+    check_url(
+        &format!("postgres://app:{CANARY}@db/app?service={CANARY}"),
+        r"
+        error: DATABASE_URL: there is no service file
+          write [NAME] and lines like host=HOST into ~/.pg_service.conf
     ",
     );
 }
@@ -157,7 +171,15 @@ fn a_server_that_is_not_there_is_named_without_the_password() {
     Project::new()
         .run_alone("-v status")
         .env("DATABASE_URL", &url)
-        .gives(4, "", r"
+        .gives(4, r"
+            connection
+              host      /nonexistent  DATABASE_URL
+              port      5432          the default
+              user      app           DATABASE_URL
+              password  (not shown)   DATABASE_URL
+              dbname    app           DATABASE_URL
+
+        ", r"
             error: cannot connect to app@/nonexistent:5432/app: error connecting to server: No such file or directory (os error 2)
               check DATABASE_URL, and that the server runs and accepts connections there
         ");
