@@ -31,7 +31,7 @@ torture: tools ## run the fault suite in its long form: thousands of kills, ever
 lint: ## check formatting, clippy and, if shellcheck is installed, the shell scripts
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then set -x; shellcheck -x scripts/database scripts/dist scripts/postgres.sh tests/with-postgres .ci/run; \
+	@if command -v shellcheck >/dev/null; then set -x; shellcheck -x scripts/database scripts/dist scripts/postgres.sh tests/with-postgres .ci/run examples/container/app; \
 	else echo 'shellcheck is not installed: the shell scripts were not checked'; fi
 
 bench: build postgres ## measure against psql, on a server with default durability

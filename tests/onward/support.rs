@@ -11,7 +11,7 @@ pub(crate) use database::Database;
 pub(crate) use project::Project;
 pub(crate) use proxy::Proxy;
 pub(crate) use redact::dedent;
-pub(crate) use run::Outcome;
+pub(crate) use run::{Outcome, Run, Running};
 
 use std::time::{Duration, Instant};
 
