@@ -65,13 +65,7 @@ fn entrypoint() -> Vec<String> {
         .lines()
         .find_map(|line| line.strip_prefix("ENTRYPOINT "))
         .expect("an entry point");
-    serde_json::from_str::<serde_json::Value>(line)
-        .expect("a list of words")
-        .as_array()
-        .expect("a list of words")
-        .iter()
-        .map(|word| word.as_str().expect("a word").to_owned())
-        .collect()
+    serde_json::from_str(line).expect("a list of words")
 }
 
 /// A folder that is the root of a container.
