@@ -100,6 +100,7 @@ impl Image {
     }
 
     /// Whether this user may make containers. Root must.
+    #[expect(clippy::print_stdout, reason = "what is not tried is told")]
     fn may_be_run(&self) -> bool {
         let outcome = self.run(&["/onward", "--version"]).outcome();
         let may = !outcome.stderr.starts_with("unshare: ");
