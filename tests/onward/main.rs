@@ -8,6 +8,7 @@
 
 mod attack;
 mod baseline;
+mod container;
 mod copy;
 mod crash;
 mod dumps;

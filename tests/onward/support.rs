@@ -15,7 +15,7 @@ pub(crate) use doorman::Doorman;
 pub(crate) use project::Project;
 pub(crate) use proxy::Proxy;
 pub(crate) use redact::dedent;
-pub(crate) use run::{Outcome, Run};
+pub(crate) use run::{Outcome, Run, Running};
 #[cfg(feature = "tls")]
 pub(crate) use tls_server::{Turn, Way};
 

@@ -1,5 +1,6 @@
 //! A run of the program: its arguments and environment, and all three of its results.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read};
@@ -91,11 +92,18 @@ impl Run {
     }
 
     /// Started by another program, which gets the command line behind its own arguments.
-    pub(crate) fn through(mut self, program: &str, arguments: &[&str]) -> Run {
+    pub(crate) fn through(self, program: &str, arguments: &[&str]) -> Run {
+        let own = self.command.get_program().to_owned();
+        let arguments = arguments.iter().map(OsStr::new);
+        let arguments: Vec<&OsStr> = arguments.chain([own.as_os_str()]).collect();
+        self.instead(program, &arguments)
+    }
+
+    /// With another program in our place, which gets our arguments behind these.
+    pub(crate) fn instead(mut self, program: &str, arguments: &[impl AsRef<OsStr>]) -> Run {
         let mut command = Command::new(program);
         command
             .args(arguments)
-            .arg(self.command.get_program())
             .args(self.command.get_args())
             .current_dir(&self.folder)
             .env_clear()
@@ -199,6 +207,10 @@ impl Running {
     /// Ends the run as `kill -9` does.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it was still running");
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits until this stands on stderr.
