@@ -88,8 +88,8 @@ pub struct Flags {
 }
 
 impl Flags {
-    /// The flags that another command must repeat to mean the same files and the same history, ready to be pasted. The
-    /// connection string is not among them.
+    /// The flags that another command must repeat to mean the same files and the same history, ready to be pasted before
+    /// it. The connection string is not among them.
     #[must_use]
     pub fn to_repeat(&self) -> String {
         let files: Vec<_> = self
@@ -108,11 +108,14 @@ impl Flags {
             .iter()
             .filter_map(|(flag, value)| Some((*flag, (*value)?)));
         let files = files.iter().map(|file| ("--env-file", &**file));
-        files
-            .chain(given)
-            .fold(String::new(), |all, (flag, value)| {
-                format!("{all} {flag} {}", Shell(value))
-            })
+        let docker = match &self.docker {
+            Docker::Absent => String::new(),
+            Docker::OnlyOne => " --docker".to_owned(),
+            Docker::Named(name) => format!(" --docker={}", Shell(name)),
+        };
+        files.chain(given).fold(docker, |all, (flag, value)| {
+            format!("{all} {flag} {}", Shell(value))
+        })
     }
 }
 
@@ -605,5 +608,12 @@ mod tests {
             flags.to_repeat(),
             " --env-file .env --dir 'my dir' --table h"
         );
+        let here = |docker| Flags {
+            docker,
+            ..Flags::default()
+        };
+        let named = Docker::Named("status".to_owned());
+        assert_eq!(here(named).to_repeat(), " --docker=status");
+        assert_eq!(here(Docker::OnlyOne).to_repeat(), " --docker");
     }
 }

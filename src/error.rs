@@ -39,6 +39,8 @@ pub enum Error {
     Usage { message: String, hint: String },
     /// Files that cannot be used, all of them at once.
     Files(Vec<FileFault>),
+    /// Nothing leads to the server: what should tell the way does not answer, or tells none.
+    Unreachable { message: String, hint: String },
     /// No session could be had.
     Connect {
         target: String,
@@ -220,7 +222,8 @@ impl Error {
                 trouble: Trouble::Server(error),
                 ..
             } if !error.ends_connection() => exit::REFUSED,
-            Error::Connect { .. }
+            Error::Unreachable { .. }
+            | Error::Connect { .. }
             | Error::Database { .. }
             | Error::KeepsBreaking { .. }
             | Error::NotReady { .. }
@@ -237,7 +240,7 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Error::Usage { hint, .. } => hint.clone(),
+            Error::Usage { hint, .. } | Error::Unreachable { hint, .. } => hint.clone(),
             Error::Files(_) => "mend the files; nothing was run".to_owned(),
             Error::Connect { trouble, .. } => trouble.connect_hint(),
             Error::Database { trouble: Trouble::Server(error), .. } => error.database_hint(),
@@ -275,7 +278,9 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Usage { message, .. } => f.write_str(message),
+            Error::Usage { message, .. } | Error::Unreachable { message, .. } => {
+                f.write_str(message)
+            }
             Error::Files(faults) => {
                 for (i, fault) in faults.iter().enumerate() {
                     if i > 0 {

@@ -69,7 +69,8 @@ fn run(
 ) -> Result<u8> {
     let settings = Settings::resolve(flags, surroundings)?;
     report.remarks(&settings.remarks);
-    match command::run(command, &settings, report)? {
+    let ending = command::run(command, &settings, report);
+    match ending.map_err(|error| settings.explain(error))? {
         Ending::Code(code) => Ok(code),
         Ending::Become(Program { name, arguments }) => Err(Error::NotExecuted {
             reason: program::execute(name, arguments, undo),

@@ -2,6 +2,7 @@
 
 mod account;
 mod connection;
+mod docker;
 mod env_file;
 mod password_file;
 mod service_file;
@@ -23,6 +24,7 @@ use crate::sql::name::TableName;
 use crate::timeout::{BadDuration, LockTimeout, MaxWait, ReadyWait, RunTimeout};
 
 pub use connection::{Connection, Origin, Remark};
+pub use docker::InContainer;
 pub use source::Source;
 use source::pick;
 pub use surroundings::WithFiles;
@@ -85,6 +87,8 @@ pub struct Settings {
     /// Where each value of the connection came from.
     pub origins: Vec<Origin>,
     pub remarks: Vec<Remark>,
+    /// Where `--docker` found the database.
+    pub container: Option<InContainer>,
     pub location: Location,
     pub table: TableName,
     pub strict: Strictness,
@@ -231,6 +235,7 @@ impl Settings {
             target: connection.target,
             origins: connection.origins,
             remarks: connection.remarks,
+            container: connection.container,
             location: Location { dir, schema },
             table,
             strict,
@@ -244,6 +249,15 @@ impl Settings {
             wait: wait(&flags.wait, environment)?,
             timeout: duration(timeout, None, |text| RunTimeout::parse(text).map(Some))?,
         })
+    }
+
+    /// An error of a run, with the next step that a database in a container asks for.
+    #[must_use]
+    pub fn explain(&self, error: Error) -> Error {
+        match &self.container {
+            Some(container) => container.explain(error, &self.target),
+            None => error,
+        }
     }
 }
 

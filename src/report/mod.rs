@@ -64,12 +64,13 @@ impl Report {
         if self.flags.is_empty() {
             return cure.to_owned();
         }
+        // Before the command: behind it, a flag whose value may be left out would take the next word for one.
         ["repair", "baseline", "up", "status"]
             .iter()
             .fold(cure.to_owned(), |cure, command| {
                 cure.replace(
                     &format!("onward {command}"),
-                    &format!("onward {command}{}", self.flags),
+                    &format!("onward{} {command}", self.flags),
                 )
             })
     }
@@ -336,6 +337,7 @@ impl Report {
                 err(&error.to_string());
             }
             Error::Usage { .. }
+            | Error::Unreachable { .. }
             | Error::Connect { .. }
             | Error::Database { .. }
             | Error::Refused { .. }

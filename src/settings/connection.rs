@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use super::docker::{self, Found, InContainer};
 use super::source::{pick, variable};
 use super::{Environment, SmallFile, Source, account, password_file, service_file};
 use crate::cli::Flags;
@@ -22,6 +23,7 @@ pub struct Connection {
     pub target: ConnInfo,
     pub origins: Vec<Origin>,
     pub remarks: Vec<Remark>,
+    pub container: Option<InContainer>,
 }
 
 /// A value of the connection, as it may be shown, and where it came from.
@@ -49,9 +51,11 @@ pub(super) fn resolve(flags: &Flags, environment: &impl Environment) -> Result<C
         info: ConnInfo::default(),
         sources: Vec::new(),
         remarks: Vec::new(),
+        container: None,
     };
-    let by_string = filling.string(flags)?;
-    let by_service = filling.service()?;
+    let by_container = filling.container(flags)?;
+    let by_string = by_container || filling.string(flags)?;
+    let by_service = !by_container && filling.service()?;
     let by_image = ["HOST", "USER", "PASSWORD", "DB"]
         .iter()
         .any(|name| filling.has(&format!("POSTGRES_{name}")));
@@ -90,6 +94,7 @@ struct Filling<'a, E> {
     info: ConnInfo,
     sources: Vec<(&'static str, Source)>,
     remarks: Vec<Remark>,
+    container: Option<InContainer>,
 }
 
 impl<E: Environment> Filling<'_, E> {
@@ -119,6 +124,21 @@ impl<E: Environment> Filling<'_, E> {
             self.adopt(source);
         }
         Ok(())
+    }
+
+    /// The container of `--docker`. Whether there is one.
+    fn container(&mut self, flags: &Flags) -> Result<bool> {
+        let Some(Found {
+            conninfo,
+            container,
+        }) = docker::find(flags, self.environment)?
+        else {
+            return Ok(false);
+        };
+        self.info = conninfo;
+        self.adopt(&Source::Place(container.to_string()));
+        self.container = Some(container);
+        Ok(true)
     }
 
     /// The connection string: `--url`, `DATABASE_URL`, `POSTGRES_URL`. Whether there is one.
@@ -244,9 +264,12 @@ impl<E: Environment> Filling<'_, E> {
         Ok(true)
     }
 
-    /// libpq's variables.
+    /// libpq's variables. None of them leads away from a container.
     fn variables(&mut self) -> Result<()> {
         for (name, key) in VARIABLES {
+            if self.container.is_some() && WHO_AND_WHERE.contains(name) {
+                continue;
+            }
             if let Some((value, source)) = variable(self.environment, name) {
                 self.fill(key, value.as_bytes(), &source)
                     .map_err(|error| refused(&source, &error))?;
@@ -447,6 +470,7 @@ impl<E: Environment> Filling<'_, E> {
             target: self.info,
             origins,
             remarks: self.remarks,
+            container: self.container,
         }
     }
 }

@@ -11,6 +11,7 @@ mod baseline;
 mod container;
 mod copy;
 mod crash;
+mod docker;
 mod dumps;
 mod errors;
 mod example;

@@ -39,7 +39,10 @@ fn sources(project: &Project, arguments: &str, socket: &str, more: &str) -> Vec<
         "postgres://app:{}@/app?host={socket}{more}",
         percent(PASSWORD)
     );
-    let pairs = format!("host={socket} user=app dbname=app password='{}'", quoted(PASSWORD));
+    let pairs = format!(
+        "host={socket} user=app dbname=app password='{}'",
+        quoted(PASSWORD)
+    );
     let open = format!("postgres://app@/app?host={socket}{more}");
     let file = |name: &str, text: String| {
         project.write(name, text);
@@ -87,7 +90,10 @@ fn a_password_from_any_source_arrives_and_is_not_printed() {
 fn what_fails_before_and_after_connecting_is_silent_too() {
     let database = Database::new();
     let folder = database.server.socket.clone();
-    let more = format!("&port={}&user=postgres&dbname={}", database.server.port, database.name);
+    let more = format!(
+        "&port={}&user=postgres&dbname={}",
+        database.server.port, database.name
+    );
     let failing = Project::new().migration("0001_a.sql", "SELECT 1/0;");
     let broken = Project::new().migration("0001_a.sql", "SELECT 'open");
     let arguments = [
@@ -121,8 +127,14 @@ fn a_server_that_is_away_or_has_no_tls_hears_and_tells_nothing() {
         ("/no/such/folder", ""),
         ("127.0.0.1", "&port=1"),
         ("127.0.0.1", "&port=1&sslmode=require"),
-        ("127.0.0.1", "&port=1&sslmode=verify-full&sslrootcert=/no/such/file"),
-        ("127.0.0.1", "&port=1&channel_binding=require&sslmode=disable"),
+        (
+            "127.0.0.1",
+            "&port=1&sslmode=verify-full&sslrootcert=/no/such/file",
+        ),
+        (
+            "127.0.0.1",
+            "&port=1&channel_binding=require&sslmode=disable",
+        ),
         ("no-such-host.invalid", ""),
         ("127.0.0.1", "&port=1&nonsense=1"),
         ("127.0.0.1", "&port=x"),
@@ -155,8 +167,14 @@ fn a_connection_string_in_pieces_is_not_repeated() {
         for run in [
             project.run_alone("up").env("DATABASE_URL", &url),
             project.run_alone("up --url").arg(&url),
-            project.run_alone("status").env("PGHOST", "db").env("PGPORT", &url),
-            project.run_alone("status").env("PGHOST", "db").env("PGSSLMODE", &url),
+            project
+                .run_alone("status")
+                .env("PGHOST", "db")
+                .env("PGPORT", &url),
+            project
+                .run_alone("status")
+                .env("PGHOST", "db")
+                .env("PGSSLMODE", &url),
             project.run_alone("up").arg(&url),
             project.run_alone("up").arg(&format!("--{url}")),
             project.run_alone("help").arg(&url),
@@ -173,7 +191,10 @@ fn the_title_of_a_process_does_not_tell_it() {
     let database = Database::new();
     let project = Project::new().migration("0001_a.sql", "SELECT 1;");
     let folder = database.server.socket.clone();
-    let more = format!("&port={}&user=postgres&dbname={}", database.server.port, database.name);
+    let more = format!(
+        "&port={}&user=postgres&dbname={}",
+        database.server.port, database.name
+    );
     // While the command runs, both connections of the run are open.
     let titles = "cat /proc/$PPID/cmdline /proc/$PPID/comm; ps -eo args | grep '[p]ostgres: '";
     let mut seen = 0;
@@ -198,7 +219,12 @@ fn the_title_of_a_process_does_not_tell_it() {
 fn what_the_server_repeats_is_the_servers_own() {
     // A server's message is shown as it is: it never saw the password.
     let database = Database::new();
-    let proxy = Proxy::refusing(&database, usize::MAX, "28P01", "password authentication failed");
+    let proxy = Proxy::refusing(
+        &database,
+        usize::MAX,
+        "28P01",
+        "password authentication failed",
+    );
     let socket = proxy.folder().to_str().expect("UTF-8").to_owned();
     let more = format!("&port={}", database.server.port);
     let project = Project::new();

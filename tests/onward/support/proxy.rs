@@ -1,8 +1,8 @@
 //! A proxy between the program and the server that counts what the program asks.
 
 use std::io::{self, Read, Write};
-use std::path::Path;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::Database;
