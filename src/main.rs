@@ -122,11 +122,24 @@ fn hide_password(flags: &mut Flags) -> Vec<Variable> {
 /// Ends the process at once on SIGTERM and SIGINT, also as PID 1, for which the kernel ignores a signal without a handler.
 /// The server rolls back what was under way.
 fn heed_signals() {
+    let ignored = ignored_signals();
     for signal in [SIGTERM, SIGINT] {
+        // As in a job that a shell has started in the background.
+        if ignored & (1 << (signal - 1)) != 0 {
+            continue;
+        }
         let always = Arc::new(AtomicBool::new(true));
         // Where no handler can be set, the signal does what it does to any program.
         let _ = signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, always);
     }
+}
+
+/// The signals that whoever started us wants to be ignored, one bit each; none where the system does not tell.
+fn ignored_signals() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
 }
 
 /// What surrounds this process.

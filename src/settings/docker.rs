@@ -239,5 +239,6 @@ fn wants_password(trouble: &Trouble) -> bool {
     match trouble {
         Trouble::Server(server) => matches!(server.code.as_str(), "28P01" | "28000"),
         Trouble::Connection(reason) => reason.contains("password"),
+        Trouble::Terms(_) => false,
     }
 }
