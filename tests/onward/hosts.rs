@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::{Database, Outcome, Project, wait_until};
 
@@ -189,7 +189,7 @@ fn what_is_no_postgresql_is_told_so() {
 #[test]
 fn a_handshake_that_is_not_answered_ends_in_time() {
     let (port, _) = answers(b"S", Vec::new());
-    let begun = Instant::now();
+    let begun = std::time::Instant::now();
     // As in libpq, less than two seconds is two seconds.
     check(
         port,
