@@ -43,6 +43,17 @@ pub enum Command {
     Wait,
 }
 
+impl Command {
+    /// How it tells what happens while it happens.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        match self {
+            Command::Up(told) => told.format,
+            _ => Format::Human,
+        }
+    }
+}
+
 /// What `up` is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Up {

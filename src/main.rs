@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use std::{env, fs, io};
 
-use onward::cli::{self, Command, Flags, Invocation, Program};
+use onward::cli::{self, Command, Flags, Format, Invocation, Program};
 use onward::command::{self, Ending};
 use onward::database::conninfo;
 use onward::error::{Error, Result, exit};
@@ -35,21 +35,27 @@ fn main() -> ExitCode {
         }
         Ok(Invocation::Run(command, mut flags)) => {
             let undo = hide_password(&mut flags);
+            let fit = |report: Report| match command.format() {
+                Format::Human => report,
+                Format::Json => report.for_machines(),
+            };
             match Voice::resolve(&flags, &Surroundings) {
                 Ok(voice) => {
-                    let report = Report::new(voice).with_flags(flags.to_repeat());
+                    let report = fit(Report::new(voice).with_flags(flags.to_repeat()));
                     let outcome = run(&command, &flags, &undo, &report);
                     (report, outcome)
                 }
-                Err(error) => (plain, Err(error)),
+                Err(error) => (fit(plain), Err(error)),
             }
         }
         Err(error) => (plain, Err(error)),
     };
-    ExitCode::from(outcome.unwrap_or_else(|error| {
+    let code = outcome.unwrap_or_else(|error| {
         report.error(&error);
         error.exit_code()
-    }))
+    });
+    report.end(code);
+    ExitCode::from(code)
 }
 
 /// Runs a command, and becomes the program that follows it; `undo` gives that program the environment we were given.
@@ -57,10 +63,13 @@ fn run(command: &Command, flags: &Flags, undo: &[Variable], report: &Report) -> 
     let settings = Settings::resolve(flags, &Surroundings)?;
     match command::run(command, &settings, report)? {
         Ending::Code(code) => Ok(code),
-        Ending::Become(Program { name, arguments }) => Err(Error::NotExecuted {
-            reason: program::execute(name, arguments, undo),
-            program: name.to_string_lossy().into_owned(),
-        }),
+        Ending::Become(Program { name, arguments }) => {
+            report.end(exit::DONE);
+            Err(Error::NotExecuted {
+                reason: program::execute(name, arguments, undo),
+                program: name.to_string_lossy().into_owned(),
+            })
+        }
     }
 }
 

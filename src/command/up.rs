@@ -258,6 +258,7 @@ impl Run<'_> {
             }
             Opening::Baseline { schema, contained } => {
                 let job = baseline_job(schema, contained, create, table);
+                self.report.baseline(&job.row.filename, due);
                 if let Walk::Interrupted(interruption) = self.apply(&mut scene, job)? {
                     return Ok(Walk::Interrupted(interruption));
                 }

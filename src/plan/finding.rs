@@ -158,6 +158,27 @@ impl Finding {
         }
     }
 
+    /// The migration that it is about, if it is about one.
+    #[must_use]
+    pub fn file(&self) -> Option<&str> {
+        match self {
+            Finding::NumberOrder {
+                second: filename, ..
+            }
+            | Finding::SameNumber {
+                second: filename, ..
+            }
+            | Finding::LayoutChanged { filename }
+            | Finding::Changed { filename, .. }
+            | Finding::OutOfOrder { filename, .. }
+            | Finding::Missing { filename, .. }
+            | Finding::Renamed { to: filename, .. }
+            | Finding::StepsChanged { filename, .. }
+            | Finding::InDoubt { filename, .. } => Some(filename),
+            _ => None,
+        }
+    }
+
     /// What to do about it, as a sentence or a command that can be pasted.
     #[must_use]
     pub fn cure(&self) -> String {

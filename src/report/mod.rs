@@ -2,12 +2,15 @@
 //!
 //! A stream that is closed or full never ends a run half-way: the exit code still tells what happened.
 
+mod events;
 pub mod human;
 pub mod json;
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal};
 use std::time::Duration;
+
+use events::Events;
 
 use crate::database::apply::Progress;
 use crate::database::run_lock::Holder;
@@ -24,6 +27,8 @@ pub struct Report {
     paint: Paint,
     /// The flags that a command must repeat to mean the same files and the same history.
     flags: String,
+    /// What machines are told on stdout. People then hear on stderr what they hear of a quiet run.
+    events: Option<Events>,
 }
 
 /// Whether labels on stderr are coloured.
@@ -50,6 +55,24 @@ impl Report {
             verbosity: voice.verbosity,
             paint: if coloured { Paint::Ansi } else { Paint::Plain },
             flags: String::new(),
+            events: None,
+        }
+    }
+
+    /// The same report, told to machines: one JSON object a line.
+    #[must_use]
+    pub fn for_machines(self) -> Report {
+        Report {
+            events: Some(Events::new(self.verbosity)),
+            verbosity: Verbosity::Quiet,
+            ..self
+        }
+    }
+
+    /// Tells machines, if any listen.
+    fn tell(&self, event: impl FnOnce(&Events)) {
+        if let Some(events) = &self.events {
+            event(events);
         }
     }
 
@@ -79,6 +102,8 @@ impl Report {
         let mut findings = plan.findings.iter().peekable();
         while let Some(finding) = findings.next() {
             let severity = finding.severity(strict);
+            let cure = finding.cure();
+            self.tell(|events| events.finding(finding, severity, &self.pasteable(&cure)));
             if severity < Severity::Refusal && self.verbosity == Verbosity::Quiet {
                 continue;
             }
@@ -89,7 +114,6 @@ impl Report {
             };
             err_after(&label, &finding.to_string());
             // One cure for many is said once, after the last of them.
-            let cure = finding.cure();
             if findings.peek().is_none_or(|next| next.cure() != cure) {
                 err(&format!("  {}", self.pasteable(&cure)));
             }
@@ -98,12 +122,17 @@ impl Report {
 
     /// One finding that ends the run.
     pub fn refusal(&self, finding: &Finding) {
+        let cure = self.pasteable(&finding.cure());
+        self.tell(|events| events.finding(finding, Severity::Refusal, &cure));
         err_after(&self.label("refused", RED), &finding.to_string());
-        err(&format!("  {}", self.pasteable(&finding.cure())));
+        err(&format!("  {cure}"));
     }
 
     /// What `up` would do.
     pub fn dry_run(&self, plan: &Plan) {
+        if let Some(events) = &self.events {
+            return events.dry_run(plan);
+        }
         if let Opening::Baseline { schema, contained } = &plan.opening {
             let contained: Vec<String> = contained
                 .iter()
@@ -129,6 +158,7 @@ impl Report {
 
     /// The last line of `up`.
     pub fn done(&self, applied: &[String], recorded: usize) {
+        self.tell(|events| events.done(recorded));
         if self.verbosity == Verbosity::Quiet {
             return;
         }
@@ -165,8 +195,14 @@ impl Report {
         write_all(&mut io::stdout().lock(), &Tame(text).to_string());
     }
 
+    /// The schema file of this plan is about to run, under this name.
+    pub fn baseline(&self, file: &str, plan: &Plan) {
+        self.tell(|events| events.baseline(file, plan));
+    }
+
     /// A file is about to run.
     pub fn applying(&self, file: &str) {
+        self.tell(|events| events.applying(file));
         if self.verbosity == Verbosity::Verbose {
             err(&format!("applying {}", Escaped(file)));
         }
@@ -187,6 +223,7 @@ impl Report {
 
     /// A file is committed.
     pub fn applied(&self, file: &str, time: Duration) {
+        self.tell(|events| events.applied(file, Some(time)));
         if self.verbosity > Verbosity::Quiet {
             err(&format!("applied {} ({})", Escaped(file), Spoken(time)));
         }
@@ -194,6 +231,7 @@ impl Report {
 
     /// Something of a file was left out, or is otherwise worth a line.
     pub fn notice(&self, text: &str) {
+        self.tell(|events| events.notice(text));
         if self.verbosity > Verbosity::Quiet {
             err_after(&self.label("notice", CYAN), text);
         }
@@ -201,6 +239,7 @@ impl Report {
 
     /// What the server said while a file ran; "already exists, skipping" and its like are summed up in one line.
     pub fn server_notices(&self, file: &str, notices: &[Notice]) {
+        self.tell(|events| events.server_notices(file, notices));
         if self.verbosity == Verbosity::Quiet {
             return;
         }
@@ -231,6 +270,7 @@ impl Report {
 
     /// Somebody else holds the run lock.
     pub fn waiting(&self, holder: &Holder) {
+        self.tell(|events| events.waiting_for_lock(holder));
         if self.verbosity > Verbosity::Quiet {
             let holder = holder.0.as_deref().unwrap_or("another runner");
             err(&format!(
@@ -242,6 +282,7 @@ impl Report {
 
     /// A file was rolled back because of somebody else, and is tried again.
     pub fn blocked(&self, file: &str, error: &ServerError, blockers: &[String]) {
+        self.tell(|events| events.blocked(file, error, blockers));
         if self.verbosity > Verbosity::Quiet {
             err(&format!(
                 "{} was rolled back, and is tried again: {}",
@@ -256,15 +297,17 @@ impl Report {
 
     /// The run goes on without the run lock.
     pub fn one_connection(&self) {
+        let text =
+            "there is no second connection to be had; going on with one, without the run lock";
+        self.tell(|events| events.warning("one_connection", text));
         if self.verbosity > Verbosity::Quiet {
-            let text =
-                "there is no second connection to be had; going on with one, without the run lock";
             err_after(&self.label("warning", YELLOW), text);
         }
     }
 
     /// The server is not ready, and is waited for.
     pub fn not_ready(&self, target: &str, trouble: &Trouble) {
+        self.tell(|events| events.waiting_for_server(trouble));
         if self.verbosity > Verbosity::Quiet {
             err(&format!(
                 "waiting for {}: {}",
@@ -276,6 +319,7 @@ impl Report {
 
     /// A command of the user's begins.
     pub fn hook(&self, hook: Hook) {
+        self.tell(|events| events.hook(hook));
         if self.verbosity > Verbosity::Quiet {
             err(&format!("running the command of {hook}"));
         }
@@ -283,6 +327,7 @@ impl Report {
 
     /// Another runner did the same at the same time.
     pub fn overtaken(&self, what: &str) {
+        self.tell(|events| events.overtaken(what));
         if self.verbosity > Verbosity::Quiet {
             err(&format!(
                 "another runner was faster with {}; reading the history again",
@@ -293,6 +338,7 @@ impl Report {
 
     /// The connection was lost and is opened again.
     pub fn reconnecting(&self, file: &str, trouble: &Trouble) {
+        self.tell(|events| events.reconnecting(file, trouble));
         if self.verbosity > Verbosity::Quiet {
             err(&format!(
                 "the connection was lost at {}; connecting again: {}",
@@ -304,6 +350,7 @@ impl Report {
 
     /// The history holds a file whose COMMIT was not answered.
     pub fn committed_after_all(&self, file: &str) {
+        self.tell(|events| events.applied(file, None));
         if self.verbosity > Verbosity::Quiet {
             err(&format!(
                 "applied {}: it was committed before the connection was lost",
@@ -314,6 +361,8 @@ impl Report {
 
     /// Why the run ends.
     pub fn error(&self, error: &Error) {
+        let cure = self.pasteable(&error.hint());
+        self.tell(|events| events.failed(error, &cure));
         // What begins with a place stays at the start of its line, where editors look for it.
         match error {
             Error::Files(_) | Error::Migration(_) | Error::BaselineExists(_) => {
@@ -332,7 +381,12 @@ impl Report {
                 err_after(&self.label("error", RED), &error.to_string());
             }
         }
-        err(&format!("  {}", self.pasteable(&error.hint())));
+        err(&format!("  {cure}"));
+    }
+
+    /// The run is over, or hands over to the program that follows it.
+    pub fn end(&self, exit_code: u8) {
+        self.tell(|events| events.end(exit_code));
     }
 
     fn label(&self, word: &str, code: &str) -> String {
