@@ -15,7 +15,7 @@ use onward::database::conninfo;
 use onward::error::{Error, Result, exit};
 use onward::program::{self, Answer, Variable};
 use onward::report::Report;
-use onward::settings::{Color, Environment, Settings, SmallFile, Verbosity, Voice};
+use onward::settings::{self, Color, Environment, Settings, SmallFile, Verbosity, Voice};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 fn main() -> ExitCode {
@@ -60,7 +60,13 @@ fn main() -> ExitCode {
 
 /// Runs a command, and becomes the program that follows it; `undo` gives that program the environment we were given.
 fn run(command: &Command, flags: &Flags, undo: &[Variable], report: &Report) -> Result<u8> {
-    let settings = Settings::resolve(flags, &Surroundings)?;
+    let settings = Settings::resolve(flags, &Surroundings).or_else(|error| match command {
+        // What is wrong with the files can be told without a database.
+        Command::Validate => {
+            command::check_files(&settings::location(flags, &Surroundings)).and(Err(error))
+        }
+        _ => Err(error),
+    })?;
     match command::run(command, &settings, report)? {
         Ending::Code(code) => Ok(code),
         Ending::Become(Program { name, arguments }) => {

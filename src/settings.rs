@@ -192,19 +192,6 @@ impl Settings {
     /// never repeated.
     pub fn resolve(flags: &Flags, environment: &impl Environment) -> Result<Settings> {
         let (target, target_source) = target(flags, environment)?;
-        let dir = pick(flags.dir.as_ref(), "--dir", environment, "ONWARD_DIR").map_or_else(
-            || PathBuf::from("migrations"),
-            |(dir, _)| PathBuf::from(dir),
-        );
-        let schema = match pick(
-            flags.schema.as_ref(),
-            "--schema",
-            environment,
-            "ONWARD_SCHEMA",
-        ) {
-            Some((path, _)) => SchemaPath::Named(PathBuf::from(path)),
-            None => SchemaPath::Usual(PathBuf::from("schema.sql")),
-        };
         let table = match pick(flags.table.as_ref(), "--table", environment, "ONWARD_TABLE") {
             None => TableName::usual(),
             Some(value) => {
@@ -243,7 +230,7 @@ impl Settings {
         Ok(Settings {
             target,
             target_source,
-            location: Location { dir, schema },
+            location: location(flags, environment),
             table,
             strict,
             nonempty,
@@ -257,6 +244,25 @@ impl Settings {
             timeout: duration(timeout, None, |text| RunTimeout::parse(text).map(Some))?,
         })
     }
+}
+
+/// Where the files are.
+#[must_use]
+pub fn location(flags: &Flags, environment: &impl Environment) -> Location {
+    let dir = pick(flags.dir.as_ref(), "--dir", environment, "ONWARD_DIR").map_or_else(
+        || PathBuf::from("migrations"),
+        |(dir, _)| PathBuf::from(dir),
+    );
+    let schema = match pick(
+        flags.schema.as_ref(),
+        "--schema",
+        environment,
+        "ONWARD_SCHEMA",
+    ) {
+        Some((path, _)) => SchemaPath::Named(PathBuf::from(path)),
+        None => SchemaPath::Usual(PathBuf::from("schema.sql")),
+    };
+    Location { dir, schema }
 }
 
 /// The connection string: `--url`, `DATABASE_URL`, `POSTGRES_URL`.
