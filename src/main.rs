@@ -23,6 +23,7 @@ fn main() -> ExitCode {
     let plain = Report::new(Voice {
         color: Color::Auto,
         verbosity: Verbosity::Normal,
+        columns: None,
     });
     let (report, outcome) = match cli::parse(env::args_os().skip(1)) {
         Ok(Invocation::Help(text)) => {

@@ -82,6 +82,8 @@ pub struct Settings {
 pub struct Voice {
     pub color: Color,
     pub verbosity: Verbosity,
+    /// The columns of the terminal, by `COLUMNS`.
+    pub columns: Option<usize>,
 }
 
 /// When to use colour.
@@ -180,7 +182,13 @@ impl Voice {
             (false, true) => Verbosity::Verbose,
             (false, false) => Verbosity::Normal,
         };
-        Ok(Voice { color, verbosity })
+        let columns = environment.variable("COLUMNS");
+        let columns = columns.and_then(|columns| columns.to_str()?.parse().ok());
+        Ok(Voice {
+            color,
+            verbosity,
+            columns: columns.filter(|columns| *columns > 0),
+        })
     }
 }
 

@@ -98,6 +98,7 @@ const DEPENDENCIES: &[&str] = &[
     "serde_json",
     "sha2",
     "signal-hook",
+    "terminal_size",
     "tokio",
 ];
 

@@ -128,7 +128,7 @@ impl<'a> Ground<'a> {
         let found = self.files.migrations.iter().find(is_it);
         found.ok_or_else(|| Error::Usage {
             message: format!(
-                "{option} {} is no migration in {}",
+                "{option} {}: no migration in {} has this name",
                 Typed(word),
                 Escaped(&self.files.dir)
             ),

@@ -48,6 +48,7 @@ pub(super) fn run(
                 &Place {
                     target: &target,
                     history: shown,
+                    columns: report.columns(),
                 },
             ));
             report.findings(&plan, settings.strict);

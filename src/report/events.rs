@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::json::line;
 use super::write_all;
@@ -55,21 +55,18 @@ impl Events {
         }
     }
 
-    /// Writes one event; `fields` is an object.
-    fn tell(&self, weight: Weight, event: &str, fields: Value) {
+    /// Writes one event, its name first; `fields` is an object, and not empty.
+    fn tell(&self, weight: Weight, event: &str, fields: &Value) {
         if weight == Weight::News && self.verbosity == Verbosity::Quiet {
             return;
         }
-        let mut object = Map::new();
-        object.insert("event".to_owned(), json!(event));
-        object.insert("time".to_owned(), json!(now().rfc3339()));
-        if let Value::Object(fields) = fields {
-            object.extend(fields);
-        }
-        write_all(&mut io::stdout().lock(), &line(&Value::Object(object)));
+        let time = now().rfc3339();
+        let head = format!("{{\"event\":\"{event}\",\"time\":\"{time}\",");
+        let text = line(fields).replacen('{', &head, 1);
+        write_all(&mut io::stdout().lock(), &text);
     }
 
-    fn news(&self, event: &str, fields: Value) {
+    fn news(&self, event: &str, fields: &Value) {
         self.tell(Weight::News, event, fields);
     }
 
@@ -82,10 +79,10 @@ impl Events {
         });
         match severity {
             Severity::Notice => self.notice_with(None, fields),
-            Severity::Warning => self.news("warning", fields),
+            Severity::Warning => self.news("warning", &fields),
             Severity::Refusal => {
                 self.told.borrow_mut().refusals += 1;
-                self.tell(Weight::Needed, "refusal", fields);
+                self.tell(Weight::Needed, "refusal", &fields);
             }
         }
     }
@@ -93,7 +90,7 @@ impl Events {
     /// A warning that is no finding of a plan.
     pub(super) fn warning(&self, code: &str, message: &str) {
         let fields = json!({"file": null, "code": code, "message": message, "cure": null});
-        self.news("warning", fields);
+        self.news("warning", &fields);
     }
 
     /// A notice; what the server said has a severity and an SQLSTATE besides.
@@ -102,7 +99,7 @@ impl Events {
         fields["sqlstate"] = json!(server.map(|notice| &notice.code));
         fields["detail"] = json!(server.and_then(|notice| notice.detail.as_ref()));
         fields["hint"] = json!(server.and_then(|notice| notice.hint.as_ref()));
-        self.news("notice", fields);
+        self.news("notice", &fields);
     }
 
     pub(super) fn notice(&self, text: &str) {
@@ -123,7 +120,7 @@ impl Events {
         if let Opening::Baseline { schema, .. } = &plan.opening {
             self.news(
                 "would_apply",
-                json!({
+                &json!({
                     "file": schema.file.path,
                     "kind": "baseline",
                     "contains": contains(plan),
@@ -134,7 +131,7 @@ impl Events {
             let file = next.migration.name.filename();
             self.news(
                 "would_apply",
-                json!({"file": file, "kind": "migration", "contains": []}),
+                &json!({"file": file, "kind": "migration", "contains": []}),
             );
             self.told.borrow_mut().would_apply.push(file.to_owned());
         }
@@ -144,18 +141,21 @@ impl Events {
         self.told.borrow_mut().baseline = Some((file.to_owned(), false));
         self.news(
             "baseline",
-            json!({"file": file, "contains": contains(plan)}),
+            &json!({"file": file, "contains": contains(plan)}),
         );
     }
 
     pub(super) fn applying(&self, file: &str) {
-        self.news("applying", json!({"file": file}));
+        self.news("applying", &json!({"file": file}));
     }
 
     /// A file is committed; how long that took is not known if the connection was lost at its end.
     pub(super) fn applied(&self, file: &str, time: Option<Duration>) {
         let duration_ms = time.map(milliseconds);
-        self.news("applied", json!({"file": file, "duration_ms": duration_ms}));
+        self.news(
+            "applied",
+            &json!({"file": file, "duration_ms": duration_ms}),
+        );
         let mut told = self.told.borrow_mut();
         match &mut told.baseline {
             Some((baseline, committed)) if baseline == file => *committed = true,
@@ -170,21 +170,21 @@ impl Events {
     pub(super) fn waiting_for_lock(&self, holder: &Holder) {
         self.news(
             "waiting",
-            json!({"for": "run_lock", "holder": holder.0, "reason": null}),
+            &json!({"for": "run_lock", "holder": holder.0, "reason": null}),
         );
     }
 
     pub(super) fn waiting_for_server(&self, trouble: &Trouble) {
         self.news(
             "waiting",
-            json!({"for": "server", "holder": null, "reason": trouble.to_string()}),
+            &json!({"for": "server", "holder": null, "reason": trouble.to_string()}),
         );
     }
 
     pub(super) fn blocked(&self, file: &str, error: &ServerError, blockers: &[String]) {
         self.news(
             "blocked",
-            json!({
+            &json!({
                 "file": file,
                 "sqlstate": error.code,
                 "message": error.message,
@@ -198,24 +198,25 @@ impl Events {
             Hook::Before => "before",
             Hook::After => "after",
         };
-        self.news("hook", json!({"when": when}));
+        self.news("hook", &json!({"when": when}));
     }
 
     pub(super) fn overtaken(&self, file: &str) {
-        self.news("overtaken", json!({"file": file}));
+        self.news("overtaken", &json!({"file": file}));
     }
 
     pub(super) fn reconnecting(&self, file: &str, trouble: &Trouble) {
         self.news(
             "reconnecting",
-            json!({"file": file, "reason": trouble.to_string()}),
+            &json!({"file": file, "reason": trouble.to_string()}),
         );
     }
 
     /// Why the run ends: one event, or one for each file that cannot be used.
     pub(super) fn failed(&self, error: &Error, cure: &str) {
-        self.told.borrow_mut().error = Some(error.to_string());
-        let tell = |fields: Value| self.tell(Weight::Needed, "failed", fields);
+        // What follows the first line is told by the fields of the event.
+        self.told.borrow_mut().error = error.to_string().lines().next().map(str::to_owned);
+        let tell = |fields: Value| self.tell(Weight::Needed, "failed", &fields);
         match error {
             Error::Files(faults) => {
                 for fault in faults {
@@ -236,7 +237,7 @@ impl Events {
         self.tell(
             Weight::Needed,
             "report",
-            json!({
+            &json!({
                 "exit_code": exit_code,
                 "dry_run": told.dry_run,
                 "baseline": baseline.map(|(file, _)| file),

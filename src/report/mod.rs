@@ -5,6 +5,7 @@
 mod events;
 pub mod human;
 pub mod json;
+mod table;
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal};
@@ -27,6 +28,8 @@ pub struct Report {
     paint: Paint,
     /// The flags that a command must repeat to mean the same files and the same history.
     flags: String,
+    /// The columns of the terminal that stdout is.
+    columns: Option<usize>,
     /// What machines are told on stdout. People then hear on stderr what they hear of a quiet run.
     events: Option<Events>,
 }
@@ -55,6 +58,7 @@ impl Report {
             verbosity: voice.verbosity,
             paint: if coloured { Paint::Ansi } else { Paint::Plain },
             flags: String::new(),
+            columns: columns(voice.columns),
             events: None,
         }
     }
@@ -67,6 +71,12 @@ impl Report {
             verbosity: Verbosity::Quiet,
             ..self
         }
+    }
+
+    /// The columns of the terminal that reads the results, if one does.
+    #[must_use]
+    pub fn columns(&self) -> Option<usize> {
+        self.columns
     }
 
     /// Tells machines, if any listen.
@@ -395,6 +405,15 @@ impl Report {
             Paint::Ansi => format!("\x1b[{code}m{word}:\x1b[0m"),
         }
     }
+}
+
+/// The columns of the terminal that stdout is, by what the user says, else by what the terminal does.
+fn columns(said: Option<usize>) -> Option<usize> {
+    let stdout = io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    said.or_else(|| Some(terminal_size::terminal_size_of(&stdout)?.0.0.into()))
 }
 
 fn out(line: &str) {

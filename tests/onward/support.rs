@@ -6,12 +6,14 @@ mod project;
 mod proxy;
 mod redact;
 mod run;
+mod schema;
 
 pub(crate) use database::Database;
 pub(crate) use project::Project;
 pub(crate) use proxy::Proxy;
 pub(crate) use redact::dedent;
 pub(crate) use run::Outcome;
+pub(crate) use schema::Schema;
 
 use std::time::{Duration, Instant};
 
