@@ -254,23 +254,22 @@ impl Settings {
     }
 }
 
-/// Where the files are.
-#[must_use]
+/// Where the files are: all that a command needs to know that has no use for a database.
 pub fn location(flags: &Flags, environment: &impl Environment) -> Location {
-    let dir = pick(flags.dir.as_ref(), "--dir", environment, "ONWARD_DIR").map_or_else(
-        || PathBuf::from("migrations"),
-        |(dir, _)| PathBuf::from(dir),
-    );
-    let schema = match pick(
+    let dir = pick(flags.dir.as_ref(), "--dir", environment, "ONWARD_DIR");
+    let schema = pick(
         flags.schema.as_ref(),
         "--schema",
         environment,
         "ONWARD_SCHEMA",
-    ) {
-        Some((path, _)) => SchemaPath::Named(PathBuf::from(path)),
-        None => SchemaPath::Usual(PathBuf::from("schema.sql")),
-    };
-    Location { dir, schema }
+    );
+    Location {
+        dir: dir.map_or_else(|| PathBuf::from("migrations"), |(dir, _)| dir.into()),
+        schema: match schema {
+            Some((path, _)) => SchemaPath::Named(PathBuf::from(path)),
+            None => SchemaPath::Usual(PathBuf::from("schema.sql")),
+        },
+    }
 }
 
 /// The connection string: `--url`, `DATABASE_URL`, `POSTGRES_URL`.

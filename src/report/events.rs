@@ -121,7 +121,7 @@ impl Events {
             self.news(
                 "would_apply",
                 &json!({
-                    "file": schema.file.path,
+                    "file": schema.filename(),
                     "kind": "baseline",
                     "contains": contains(plan),
                 }),
