@@ -549,7 +549,7 @@ fn control_characters_are_escapes_of_json() {
     assert_eq!(document["migrations"][0]["description"], "a\u{7f}b\u{9b}c");
 }
 
-/// State and out_of_order of each migration, and the fields about the whole that are named.
+/// Name, state and kind of each migration.
 fn states(document: &Value) -> Value {
     let migrations = document["migrations"].as_array().unwrap().iter();
     migrations
