@@ -88,8 +88,8 @@ impl Events {
     }
 
     /// A warning that is no finding of a plan.
-    pub(super) fn warning(&self, code: &str, message: &str) {
-        let fields = json!({"file": null, "code": code, "message": message, "cure": null});
+    pub(super) fn warning(&self, code: &str, message: &str, cure: Option<&str>) {
+        let fields = json!({"file": null, "code": code, "message": message, "cure": cure});
         self.news("warning", &fields);
     }
 

@@ -8,6 +8,7 @@ use super::table;
 use crate::database::survey::Facts;
 use crate::error::{Count, Escaped};
 use crate::plan::{Entry, Opening, Plan, RowKind, RowStatus, State};
+use crate::settings::Origin;
 use crate::timeout::Spoken;
 
 /// Where the history stands, in words.
@@ -19,6 +20,22 @@ pub struct Place<'a> {
     pub history: &'a str,
     /// The columns of the terminal that reads it; a file or a pipe has no end.
     pub columns: Option<usize>,
+}
+
+/// Where each value of the connection came from.
+#[must_use]
+pub fn origins(origins: &[Origin]) -> String {
+    let cells = |origin: &Origin| {
+        let value = Escaped(&origin.value).to_string();
+        [origin.keyword.to_owned(), value, origin.source.to_string()].map(Cow::Owned)
+    };
+    let rows: Vec<[Cow<str>; 3]> = origins.iter().map(cells).collect();
+    let mut page = "connection\n".to_owned();
+    for row in table::aligned(&rows) {
+        page.extend(["  ", &row, "\n"]);
+    }
+    page.push('\n');
+    page
 }
 
 /// The page that `status` prints.
