@@ -233,6 +233,10 @@ enum Verb {
 
 /// The options that only one command takes, as they are read.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag that was read or not"
+)]
 struct Own {
     to: Option<String>,
     dry_run: bool,

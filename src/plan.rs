@@ -291,8 +291,9 @@ fn only_finding(entries: &[Entry], due: &[Due], history: &History, goal: &Goal) 
     let before = entries
         .iter()
         .take_while(|entry| entry.filename != filename);
+    // What is out of order already is told so.
     let left_out: Vec<String> = before
-        .filter(|entry| !entry.state.is_applied())
+        .filter(|entry| !entry.state.is_applied() && entry.state != State::OutOfOrder)
         .map(|entry| entry.filename.to_owned())
         .collect();
     (!left_out.is_empty()).then(|| Finding::LeavesOut {

@@ -214,8 +214,7 @@ impl Events {
 
     /// Why the run ends: one event, or one for each file that cannot be used.
     pub(super) fn failed(&self, error: &Error, cure: &str) {
-        // What follows the first line is told by the fields of the event.
-        self.told.borrow_mut().error = error.to_string().lines().next().map(str::to_owned);
+        self.told.borrow_mut().error = Some(first_line(error));
         let tell = |fields: Value| self.tell(Weight::Needed, "failed", &fields);
         match error {
             Error::Files(faults) => {
@@ -263,6 +262,12 @@ fn contains(plan: &Plan) -> Vec<String> {
     }
 }
 
+/// What an error says; what follows, its fields and the other events tell.
+fn first_line(error: &Error) -> String {
+    let text = error.to_string();
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
 /// The fields of `failed`, as far as any error can tell them.
 fn common(error: &Error, cure: &str) -> Value {
     let (file, trouble) = match error {
@@ -282,7 +287,7 @@ fn common(error: &Error, cure: &str) -> Value {
         "line": null,
         "column": null,
         "sqlstate": server.map(|server| &server.code),
-        "message": error.to_string(),
+        "message": first_line(error),
         "detail": server.and_then(|server| server.detail.as_ref()),
         "hint": server.and_then(|server| server.hint.as_ref()),
         "context": server.and_then(|server| server.context.as_ref()),
