@@ -385,7 +385,13 @@ fn read_option(
                 "--list is a command of its own, another name of \"status\"",
             ));
         }
-        _ => return Err(usage(&format!("unknown option {option}"))),
+        _ if option
+            .chars()
+            .all(|c| c == '-' || c.is_ascii_alphanumeric()) =>
+        {
+            return Err(usage(&format!("unknown option {option}")));
+        }
+        _ => return Err(usage(&format!("unknown option {}", Typed(option)))),
     }
     Ok(())
 }

@@ -238,7 +238,7 @@ impl InContainer {
 fn wants_password(trouble: &Trouble) -> bool {
     match trouble {
         Trouble::Server(server) => matches!(server.code.as_str(), "28P01" | "28000"),
-        Trouble::Connection(reason) => reason.contains("password"),
-        Trouble::Terms(_) => false,
+        Trouble::Terms(terms) => terms.message.contains("password"),
+        Trouble::Connection(_) => false,
     }
 }

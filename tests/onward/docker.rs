@@ -241,7 +241,7 @@ fn a_password_that_is_wrong_is_answered_with_ways_to_mend_it() {
     check(
         ("POSTGRES_PASSWORD=@PASSWORD@", in_file),
         r"
-        error: container app-db: cannot connect to <owner>@127.0.0.1:<port>/<database>: invalid configuration: password missing
+        error: container app-db: cannot connect to <owner>@127.0.0.1:<port>/<database>: the server asks for a password (scram-sha-256), and none was given
           the container has its password in a file that cannot be read from here; give it with PGPASSWORD
     ",
     );
@@ -251,7 +251,7 @@ fn a_password_that_is_wrong_is_answered_with_ways_to_mend_it() {
             "POSTGRES_HOST_AUTH_METHOD=trust",
         ),
         r"
-        error: container app-db: cannot connect to <owner>@127.0.0.1:<port>/<database>: invalid configuration: password missing
+        error: container app-db: cannot connect to <owner>@127.0.0.1:<port>/<database>: the server asks for a password (scram-sha-256), and none was given
           the container's environment tells no password; give it with PGPASSWORD
     ",
     );

@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::{Database, Outcome, Project, wait_until};
 
@@ -99,6 +99,7 @@ fn check(port: u16, settings: &str, stderr: &str) {
         .gives(4, "", stderr);
 }
 
+#[cfg(feature = "tls")]
 #[test]
 fn plain_text_behind_the_answer_to_the_request_for_tls_is_refused() {
     let (port, _) = answers(b"SZ", Vec::new());
@@ -112,6 +113,7 @@ fn plain_text_behind_the_answer_to_the_request_for_tls_is_refused() {
     );
 }
 
+#[cfg(feature = "tls")]
 #[test]
 fn the_text_of_an_error_before_tls_is_not_repeated() {
     let (port, _) = answers(b"E\0\0\0\x09evil\0", Vec::new());
@@ -125,6 +127,7 @@ fn the_text_of_an_error_before_tls_is_not_repeated() {
     );
 }
 
+#[cfg(feature = "tls")]
 #[test]
 fn a_strange_answer_to_the_request_for_tls_is_no_reason_for_plain_text() {
     for strange in [b"SZ".as_slice(), b"E\0\0\0\x09evil\0", b"HTTP/1.1", b""] {
@@ -168,6 +171,7 @@ fn the_name_of_the_server_is_sent_if_it_is_one_and_nobody_objects() {
     }
 }
 
+#[cfg(feature = "tls")]
 #[test]
 fn what_is_no_postgresql_is_told_so() {
     let (port, _) = answers(b"HTTP/1.1 400 Bad Request\r\n\r\n", Vec::new());
@@ -181,10 +185,11 @@ fn what_is_no_postgresql_is_told_so() {
     );
 }
 
+#[cfg(feature = "tls")]
 #[test]
 fn a_handshake_that_is_not_answered_ends_in_time() {
     let (port, _) = answers(b"S", Vec::new());
-    let begun = Instant::now();
+    let begun = std::time::Instant::now();
     // As in libpq, less than two seconds is two seconds.
     check(
         port,
@@ -244,6 +249,7 @@ fn a_wrong_password_is_not_tried_elsewhere() {
     );
 }
 
+#[cfg(feature = "tls")]
 #[test]
 fn every_server_that_was_tried_is_told() {
     let (port, _) = answers(b"N", refusal("57P03", "the database system is starting up"));

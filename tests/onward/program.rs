@@ -59,7 +59,10 @@ fn the_program_has_the_environment_and_nothing_of_ours() {
     let mut lines: Vec<&str> = outcome.raw_stdout.lines().collect();
     lines.sort_unstable();
     let url = format!("DATABASE_URL={}", database.url());
-    assert_eq!(lines, [&url, "ONWARD_STRICT=1", "PGAPPNAME=x"]);
+    assert_eq!(
+        lines,
+        [&url, "HOME=/nonexistent", "ONWARD_STRICT=1", "PGAPPNAME=x"]
+    );
 
     let outcome = project()
         .run(&database, "up -q -- /bin/ls -l /proc/self/fd")
@@ -178,5 +181,6 @@ fn a_password_leaves_the_command_line() {
     }
     let mut lines: Vec<&str> = outcome.raw_stdout.lines().collect();
     lines.sort_unstable();
-    assert_eq!(lines, ["KEPT=yes", &format!("PATH={PATH}")]);
+    let path = format!("PATH={PATH}");
+    assert_eq!(lines, ["HOME=/nonexistent", "KEPT=yes", &path]);
 }

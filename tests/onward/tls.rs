@@ -408,7 +408,7 @@ fn files_that_cannot_be_used_are_named() {
     check(
         "sslmode=verify-full",
         r"
-        error: sslmode=verify-full needs a root certificate, and none is named
+        error: sslmode=verify-full needs a root certificate, and /nonexistent/.postgresql/root.crt does not exist
           name one with sslrootcert=FILE, use those of the operating system with sslrootcert=system, or change sslmode to verify nothing: sslmode=require
     ",
     );

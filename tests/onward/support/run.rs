@@ -29,6 +29,8 @@ impl Run {
             .args(arguments.split_whitespace())
             .current_dir(folder)
             .env_clear()
+            // What lies in the home of whoever runs the tests is nothing to them.
+            .env("HOME", "/nonexistent")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

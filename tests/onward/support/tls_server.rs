@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError, mpsc};
 
 use postgres::{Client, Config, NoTls, SimpleQueryMessage};
@@ -351,10 +351,12 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").expect("/proc").uid() == 0
 }
 
-/// Below the ports that the system gives to clients.
+/// Below the ports that the system gives to clients; another one each time.
 fn free_port() -> u16 {
+    static TRIED: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + u16::try_from(std::process::id() % 10_000).expect("a port");
-    (first..32_768)
+    std::iter::repeat_with(|| first + TRIED.fetch_add(1, Ordering::Relaxed))
+        .take(2_000)
         .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .expect("a free port")
 }
