@@ -43,6 +43,17 @@ pub enum Command {
     Wait,
 }
 
+impl Command {
+    /// How it tells what happens while it happens.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        match self {
+            Command::Up(told) => told.format,
+            _ => Format::Human,
+        }
+    }
+}
+
 /// What `up` is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Up {
@@ -222,6 +233,10 @@ enum Verb {
 
 /// The options that only one command takes, as they are read.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag that was read or not"
+)]
 struct Own {
     to: Option<String>,
     dry_run: bool,

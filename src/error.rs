@@ -409,13 +409,22 @@ impl fmt::Display for Excerpt {
     }
 }
 
-/// A blank as wide as a terminal shows a character, so that what stands below it is aligned: a tab stays a tab, an East
-/// Asian wide character or an emoji takes two columns, a combining character none. The ranges are the blocks of
-/// <https://www.unicode.org/reports/tr11/> that people write.
+/// A blank as wide as a terminal shows a character, so that what stands below it is aligned: a tab stays a tab.
 fn blank_as_wide(c: char) -> Option<char> {
+    match (c, width(c)) {
+        ('\t', _) => Some('\t'),
+        (_, 0) => None,
+        (_, 2) => Some('\u{3000}'),
+        _ => Some(' '),
+    }
+}
+
+/// How many columns of a terminal a character takes: an East Asian wide character or an emoji two, a combining character
+/// none. The ranges are the blocks of <https://www.unicode.org/reports/tr11/> that people write.
+#[must_use]
+pub fn width(c: char) -> usize {
     match u32::from(c) {
-        9 => Some('\t'),
-        0x0300..=0x036F | 0x200B..=0x200F | 0xFE00..=0xFE0F => None,
+        0x0300..=0x036F | 0x200B..=0x200F | 0xFE00..=0xFE0F => 0,
         0x1100..=0x115F
         | 0x2E80..=0xA4CF
         | 0xAC00..=0xD7A3
@@ -426,8 +435,8 @@ fn blank_as_wide(c: char) -> Option<char> {
         | 0x1_F300..=0x1_F64F
         | 0x1_F680..=0x1_F6FF
         | 0x1_F900..=0x1_F9FF
-        | 0x2_0000..=0x3_FFFD => Some('\u{3000}'),
-        _ => Some(' '),
+        | 0x2_0000..=0x3_FFFD => 2,
+        _ => 1,
     }
 }
 

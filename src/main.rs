@@ -9,13 +9,15 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use std::{env, fs, io};
 
-use onward::cli::{self, Command, Flags, Invocation, Program};
+use onward::cli::{self, Command, Flags, Format, Invocation, Program};
 use onward::command::{self, Ending};
 use onward::database::conninfo;
 use onward::error::{Error, Result, exit};
 use onward::program::{self, Answer, Variable};
 use onward::report::Report;
-use onward::settings::{Color, Environment, Settings, SmallFile, Verbosity, Voice, WithFiles};
+use onward::settings::{
+    self, Color, Environment, Settings, SmallFile, Verbosity, Voice, WithFiles,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 fn main() -> ExitCode {
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
     let plain = Report::new(Voice {
         color: Color::Auto,
         verbosity: Verbosity::Normal,
+        columns: None,
     });
     let (report, outcome) = match cli::parse(env::args_os().skip(1)) {
         Ok(Invocation::Help(text)) => {
@@ -35,21 +38,27 @@ fn main() -> ExitCode {
         }
         Ok(Invocation::Run(command, mut flags)) => {
             let undo = hide_password(&mut flags);
+            let fit = |report: Report| match command.format() {
+                Format::Human => report,
+                Format::Json => report.for_machines(),
+            };
             match voice(&flags) {
                 Ok((surroundings, voice)) => {
-                    let report = Report::new(voice).with_flags(flags.to_repeat());
+                    let report = fit(Report::new(voice).with_flags(flags.to_repeat()));
                     let outcome = run(&command, &flags, &surroundings, &undo, &report);
                     (report, outcome)
                 }
-                Err(error) => (plain, Err(error)),
+                Err(error) => (fit(plain), Err(error)),
             }
         }
         Err(error) => (plain, Err(error)),
     };
-    ExitCode::from(outcome.unwrap_or_else(|error| {
+    let code = outcome.unwrap_or_else(|error| {
         report.error(&error);
         error.exit_code()
-    }))
+    });
+    report.end(code);
+    ExitCode::from(code)
 }
 
 /// The environment with the files of `--env-file`, and how the run speaks.
@@ -67,15 +76,24 @@ fn run(
     undo: &[Variable],
     report: &Report,
 ) -> Result<u8> {
-    let settings = Settings::resolve(flags, surroundings)?;
+    let settings = Settings::resolve(flags, surroundings).or_else(|error| match command {
+        // What is wrong with the files can be told without a database.
+        Command::Validate => {
+            command::check_files(&settings::location(flags, surroundings)).and(Err(error))
+        }
+        _ => Err(error),
+    })?;
     report.remarks(&settings.remarks);
     let ending = command::run(command, &settings, report);
     match ending.map_err(|error| settings.explain(error))? {
         Ending::Code(code) => Ok(code),
-        Ending::Become(Program { name, arguments }) => Err(Error::NotExecuted {
-            reason: program::execute(name, arguments, undo),
-            program: name.to_string_lossy().into_owned(),
-        }),
+        Ending::Become(Program { name, arguments }) => {
+            report.end(exit::DONE);
+            Err(Error::NotExecuted {
+                reason: program::execute(name, arguments, undo),
+                program: name.to_string_lossy().into_owned(),
+            })
+        }
     }
 }
 

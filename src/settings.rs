@@ -106,6 +106,8 @@ pub struct Settings {
 pub struct Voice {
     pub color: Color,
     pub verbosity: Verbosity,
+    /// The columns of the terminal, by `COLUMNS`.
+    pub columns: Option<usize>,
 }
 
 /// When to use colour.
@@ -171,7 +173,13 @@ impl Voice {
             (false, true) => Verbosity::Verbose,
             (false, false) => Verbosity::Normal,
         };
-        Ok(Voice { color, verbosity })
+        let columns = environment.variable("COLUMNS");
+        let columns = columns.and_then(|columns| columns.to_str()?.parse().ok());
+        Ok(Voice {
+            color,
+            verbosity,
+            columns: columns.filter(|columns| *columns > 0),
+        })
     }
 }
 
@@ -183,19 +191,6 @@ impl Settings {
     /// never repeated.
     pub fn resolve(flags: &Flags, environment: &impl Environment) -> Result<Settings> {
         let connection = connection::resolve(flags, environment)?;
-        let dir = pick(flags.dir.as_ref(), "--dir", environment, "ONWARD_DIR").map_or_else(
-            || PathBuf::from("migrations"),
-            |(dir, _)| PathBuf::from(dir),
-        );
-        let schema = match pick(
-            flags.schema.as_ref(),
-            "--schema",
-            environment,
-            "ONWARD_SCHEMA",
-        ) {
-            Some((path, _)) => SchemaPath::Named(PathBuf::from(path)),
-            None => SchemaPath::Usual(PathBuf::from("schema.sql")),
-        };
         let table = match pick(flags.table.as_ref(), "--table", environment, "ONWARD_TABLE") {
             None => TableName::usual(),
             Some(value) => {
@@ -236,7 +231,7 @@ impl Settings {
             origins: connection.origins,
             remarks: connection.remarks,
             container: connection.container,
-            location: Location { dir, schema },
+            location: location(flags, environment),
             table,
             strict,
             nonempty,
@@ -258,6 +253,24 @@ impl Settings {
             Some(container) => container.explain(error, &self.target),
             None => error,
         }
+    }
+}
+
+/// Where the files are: all that a command needs to know that has no use for a database.
+pub fn location(flags: &Flags, environment: &impl Environment) -> Location {
+    let dir = pick(flags.dir.as_ref(), "--dir", environment, "ONWARD_DIR");
+    let schema = pick(
+        flags.schema.as_ref(),
+        "--schema",
+        environment,
+        "ONWARD_SCHEMA",
+    );
+    Location {
+        dir: dir.map_or_else(|| PathBuf::from("migrations"), |(dir, _)| dir.into()),
+        schema: match schema {
+            Some((path, _)) => SchemaPath::Named(PathBuf::from(path)),
+            None => SchemaPath::Usual(PathBuf::from("schema.sql")),
+        },
     }
 }
 

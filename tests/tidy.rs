@@ -111,6 +111,7 @@ const DEPENDENCIES: &[&str] = &[
     "serde_json",
     "sha2",
     "signal-hook",
+    "terminal_size",
     "tokio",
     // TLS with ring, on the stream that is ours; it brings rustls along.
     "tokio-rustls",

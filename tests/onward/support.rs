@@ -7,6 +7,7 @@ mod project;
 mod proxy;
 mod redact;
 mod run;
+mod schema;
 #[cfg(feature = "tls")]
 mod tls_server;
 
@@ -16,6 +17,7 @@ pub(crate) use project::Project;
 pub(crate) use proxy::Proxy;
 pub(crate) use redact::dedent;
 pub(crate) use run::{Outcome, Run, Running};
+pub(crate) use schema::Schema;
 #[cfg(feature = "tls")]
 pub(crate) use tls_server::{Turn, Way};
 
