@@ -15,7 +15,7 @@ use onward::database::conninfo;
 use onward::error::{Error, Result, exit};
 use onward::program::{self, Answer, Variable};
 use onward::report::Report;
-use onward::settings::{Color, Environment, Settings, SmallFile, Verbosity, Voice};
+use onward::settings::{self, Color, Environment, Settings, SmallFile, Verbosity, Voice};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 fn main() -> ExitCode {
@@ -54,6 +54,10 @@ fn main() -> ExitCode {
 
 /// Runs a command, and becomes the program that follows it; `undo` gives that program the environment we were given.
 fn run(command: &Command, flags: &Flags, undo: &[Variable], report: &Report) -> Result<u8> {
+    if let Command::New(told) = command {
+        // It needs no database, so none has to be named.
+        return command::new(&settings::location(flags, &Surroundings), told, report);
+    }
     let settings = Settings::resolve(flags, &Surroundings)?;
     match command::run(command, &settings, report)? {
         Ending::Code(code) => Ok(code),

@@ -192,19 +192,6 @@ impl Settings {
     /// never repeated.
     pub fn resolve(flags: &Flags, environment: &impl Environment) -> Result<Settings> {
         let (target, target_source) = target(flags, environment)?;
-        let dir = pick(flags.dir.as_ref(), "--dir", environment, "ONWARD_DIR").map_or_else(
-            || PathBuf::from("migrations"),
-            |(dir, _)| PathBuf::from(dir),
-        );
-        let schema = match pick(
-            flags.schema.as_ref(),
-            "--schema",
-            environment,
-            "ONWARD_SCHEMA",
-        ) {
-            Some((path, _)) => SchemaPath::Named(PathBuf::from(path)),
-            None => SchemaPath::Usual(PathBuf::from("schema.sql")),
-        };
         let table = match pick(flags.table.as_ref(), "--table", environment, "ONWARD_TABLE") {
             None => TableName::usual(),
             Some(value) => {
@@ -243,7 +230,7 @@ impl Settings {
         Ok(Settings {
             target,
             target_source,
-            location: Location { dir, schema },
+            location: location(flags, environment),
             table,
             strict,
             nonempty,
@@ -256,6 +243,24 @@ impl Settings {
             wait: wait(&flags.wait, environment)?,
             timeout: duration(timeout, None, |text| RunTimeout::parse(text).map(Some))?,
         })
+    }
+}
+
+/// Where the files are: all that a command needs to know that has no use for a database.
+pub fn location(flags: &Flags, environment: &impl Environment) -> Location {
+    let dir = pick(flags.dir.as_ref(), "--dir", environment, "ONWARD_DIR");
+    let schema = pick(
+        flags.schema.as_ref(),
+        "--schema",
+        environment,
+        "ONWARD_SCHEMA",
+    );
+    Location {
+        dir: dir.map_or_else(|| PathBuf::from("migrations"), |(dir, _)| dir.into()),
+        schema: match schema {
+            Some((path, _)) => SchemaPath::Named(PathBuf::from(path)),
+            None => SchemaPath::Usual(PathBuf::from("schema.sql")),
+        },
     }
 }
 

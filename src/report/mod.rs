@@ -102,6 +102,14 @@ impl Report {
         err(&format!("  {}", self.pasteable(&finding.cure())));
     }
 
+    /// One finding that is told where there is no plan.
+    pub fn warning(&self, finding: &Finding) {
+        if self.verbosity > Verbosity::Quiet {
+            err_after(&self.label("warning", YELLOW), &finding.to_string());
+            err(&format!("  {}", self.pasteable(&finding.cure())));
+        }
+    }
+
     /// What `up` would do.
     pub fn dry_run(&self, plan: &Plan) {
         if let Opening::Baseline { schema, contained } = &plan.opening {

@@ -24,6 +24,7 @@ mod leaks;
 mod legacy;
 mod lock;
 mod mark;
+mod new;
 mod notices;
 mod order;
 mod own_history;
