@@ -522,6 +522,10 @@ impl ServerError {
 
     fn database_hint(&self) -> String {
         match self.code.as_str() {
+            "23514" => {
+                "the history table was created before this version, so that its list of states is shorter: drop the check \
+                 of its column status, then run onward again"
+            }
             "42501" => "connect as a role that has the privilege, or have it granted",
             "25006" => {
                 "connect to the primary, with a role whose default_transaction_read_only is off"

@@ -233,6 +233,7 @@ fn successor(digits: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::WayBack::{Absent, Beside};
     use super::*;
 
     /// 2026-03-02 10:15:00Z
@@ -240,8 +241,8 @@ mod tests {
 
     fn neighbour(filename: &str) -> Neighbour {
         let form = match filename {
-            _ if filename.ends_with(".up.sql") => Form::UpFile,
-            _ if filename.ends_with(".sql") => Form::File,
+            _ if filename.strip_suffix(".up.sql").is_some() => Form::UpFile,
+            _ if filename.strip_suffix(".sql").is_some() => Form::File,
             _ => Form::Folder("migration.sql"),
         };
         Neighbour {
@@ -373,7 +374,6 @@ mod tests {
                 .map(|(path, _)| path)
                 .collect::<Vec<_>>()
         };
-        use WayBack::{Absent, Beside};
         assert_eq!(files(Form::File, Absent, Absent), ["0002_a_b.sql"]);
         assert_eq!(files(Form::File, Beside, Absent), ["0002_a_b.sql"]);
         assert_eq!(

@@ -170,7 +170,10 @@ impl Finding {
                 format!("restore the file, or accept the change: onward repair {}", Shell(filename))
             }
             Finding::OutOfOrder { .. } => "number a new file after the newest applied one".to_owned(),
-            Finding::Missing { .. } => "restore the file from version control".to_owned(),
+            Finding::Missing { filename, .. } => format!(
+                "restore the file from version control, or take it out of the history: onward repair {}",
+                Shell(filename)
+            ),
             Finding::NewerDatabase { .. } => "run the onward of the newer release, with its files".to_owned(),
             Finding::Renamed { to, .. } => {
                 format!("rename it back, or accept the new name: onward repair {}", Shell(to))
@@ -218,7 +221,9 @@ impl Finding {
                 "see whether it has done its work; if so, remove it from the file; then: onward repair {}",
                 Shell(filename)
             ),
-            Finding::HasHistory { .. } => "see what it holds: onward status".to_owned(),
+            Finding::HasHistory { .. } => "record what it does not hold yet: onward baseline --extend --through VERSION; or see \
+                 what it holds: onward status"
+                .to_owned(),
             Finding::NoHistory => "create it: onward up, or onward baseline".to_owned(),
             Finding::ReadOnly { .. } => "connect to the primary, with a role whose default_transaction_read_only is off".to_owned(),
         }
