@@ -65,6 +65,8 @@ pub struct Settings {
     pub target: ConnInfo,
     /// Where the connection string came from.
     pub target_source: Source,
+    /// The variable that says that this is production, if one does.
+    pub production: Option<&'static str>,
     pub location: Location,
     pub table: TableName,
     pub strict: Strictness,
@@ -230,6 +232,7 @@ impl Settings {
         Ok(Settings {
             target,
             target_source,
+            production: production(environment),
             location: location(flags, environment),
             table,
             strict,
@@ -244,6 +247,15 @@ impl Settings {
             timeout: duration(timeout, None, |text| RunTimeout::parse(text).map(Some))?,
         })
     }
+}
+
+/// The variable that says that this is production.
+fn production(environment: &impl Environment) -> Option<&'static str> {
+    const STAGES: [&str; 4] = ["ONWARD_ENV", "APP_ENV", "NODE_ENV", "RAILS_ENV"];
+    STAGES.into_iter().find(|name| {
+        let stage = environment.variable(name).unwrap_or_default();
+        stage.eq_ignore_ascii_case("production") || stage.eq_ignore_ascii_case("prod")
+    })
 }
 
 /// Where the files are: all that a command needs to know that has no use for a database.

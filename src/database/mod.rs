@@ -6,6 +6,7 @@
 pub mod apply;
 mod blockers;
 pub mod conninfo;
+pub mod contents;
 pub mod history;
 pub mod patience;
 pub mod run_lock;

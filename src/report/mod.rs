@@ -64,14 +64,15 @@ impl Report {
         if self.flags.is_empty() {
             return cure.to_owned();
         }
-        ["repair", "baseline", "up", "status"]
-            .iter()
-            .fold(cure.to_owned(), |cure, command| {
+        ["repair", "baseline", "up", "status", "reset"].iter().fold(
+            cure.to_owned(),
+            |cure, command| {
                 cure.replace(
                     &format!("onward {command}"),
                     &format!("onward {command}{}", self.flags),
                 )
-            })
+            },
+        )
     }
 
     /// The findings of a plan; in a quiet run the refusals only.
@@ -190,6 +191,13 @@ impl Report {
                 Escaped(file)
             );
             write_all(&mut io::stderr().lock(), &line);
+        }
+    }
+
+    /// What was in a database is gone.
+    pub fn cleared(&self, database: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            err(&format!("dropped all that was in {}", Escaped(database)));
         }
     }
 
@@ -334,6 +342,7 @@ impl Report {
             | Error::GaveUp { .. }
             | Error::KeepsBreaking { .. }
             | Error::OutcomeUnknown { .. }
+            | Error::ResetUnknown { .. }
             | Error::NotReady { .. }
             | Error::Hook { .. }
             | Error::NotExecuted { .. } => {

@@ -21,6 +21,7 @@ fn each_command_has_its_help() {
         ("new", include_str!("golden/help-new.txt")),
         ("baseline", include_str!("golden/help-baseline.txt")),
         ("repair", include_str!("golden/help-repair.txt")),
+        ("reset", include_str!("golden/help-reset.txt")),
         ("wait", include_str!("golden/help-wait.txt")),
     ] {
         check(&format!("{command} --help"), text);
@@ -40,6 +41,7 @@ fn help_fits_a_terminal() {
         "new --help",
         "baseline --help",
         "repair --help",
+        "reset --help",
         "wait --help",
     ] {
         let outcome = Project::empty().run_alone(arguments).outcome();

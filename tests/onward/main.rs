@@ -32,6 +32,7 @@ mod program;
 mod psql;
 mod read_only;
 mod repair;
+mod reset;
 mod rights;
 mod roundtrips;
 mod sections;
