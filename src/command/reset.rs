@@ -30,36 +30,33 @@ pub(super) fn run(settings: &Settings, named: &str, force: Switch, report: &Repo
     let mut lock = lock(session, ground.target, &seen, &mut patience, report)?;
     let seen = ground.survey_locked(&mut lock, settings)?;
     let mut findings = wrong_place(&seen, named);
-    let Contents {
-        drops,
-        is_template,
-        subscriptions,
-        sessions,
-    } = lock.look(|session| {
+    let found = lock.look(|session| {
         contents(session, &seen.facts).map_err(failed("cannot see what is in the database"))
     })?;
     let database = &seen.facts.database;
-    if is_template || database == "postgres" {
+    if found.is_template || database == "postgres" {
         findings.push(Finding::ServersOwn {
             database: database.clone(),
         });
     }
-    if !subscriptions.is_empty() {
-        findings.push(Finding::Subscribed { subscriptions });
+    if !found.subscriptions.is_empty() {
+        findings.push(Finding::Subscribed {
+            subscriptions: found.subscriptions.clone(),
+        });
     }
     if force == Switch::Absent {
-        findings.extend(in_use(database, &sessions));
+        findings.extend(in_use(database, &found.sessions));
     }
     refuse_all(&findings, report)?;
 
-    let seen = emptied(&seen, &settings.table)?;
+    let seen = emptied(&seen, &found, &settings.table)?;
     let goal = Goal {
         to: None,
         nonempty: settings.nonempty,
     };
     let due = plan(&ground.files, &seen.observed, &goal);
     refuse(&due, settings, report)?;
-    if !sessions.is_empty() {
+    if !found.sessions.is_empty() {
         end(&mut lock, database, report)?;
     }
     let locked = lock.open_second(ground.target, &mut patience)?;
@@ -73,7 +70,7 @@ pub(super) fn run(settings: &Settings, named: &str, force: Switch, report: &Repo
     let mut run = Run::new(settings, report, &ground, &goal, patience);
     run.clearing = Some(Clearing {
         database: database.clone(),
-        statements: drops,
+        statements: found.drops,
     });
     let applied = run.begin_anew(locked, &seen, &due)?;
     report.done(&run.applied, applied);
@@ -125,12 +122,8 @@ fn refuse_all(findings: &[Finding], report: &Report) -> Result<()> {
 }
 
 /// What will be seen when all is dropped. Of the schemas only `public` is there then.
-fn emptied(seen: &Survey, name: &TableName) -> Result<Survey> {
-    let public = || {
-        let on_path = &seen.facts.search_path;
-        let there = on_path.iter().any(|schema| schema == "public") || on_path.is_empty();
-        there.then(|| "public".to_owned())
-    };
+fn emptied(seen: &Survey, found: &Contents, name: &TableName) -> Result<Survey> {
+    let public = || found.public_on_path.then(|| "public".to_owned());
     let schema = name.schema.clone().or_else(public).ok_or_else(no_schema)?;
     let missing_schema = if schema == "public" {
         MissingSchema::Leave

@@ -12,6 +12,8 @@ use crate::error::Trouble;
 pub struct Contents {
     /// Statements after which the database is as the server makes one. Roles and other databases are not touched.
     pub drops: String,
+    /// The `search_path` names `public`, which may be gone now and will be there again.
+    pub public_on_path: bool,
     /// Other databases are made from this one.
     pub is_template: bool,
     /// Subscriptions that hold a replication slot, which no transaction can drop:
@@ -26,13 +28,17 @@ pub struct Contents {
 /// # Errors
 /// What the server or the connection said.
 pub fn contents(session: &mut Session, facts: &Facts) -> Result<Contents, Trouble> {
-    let look = format!("{TEMPLATE};\n{SLOTS};\n{}", drops_sql(facts));
+    let look = format!(
+        "{TEMPLATE};\n{PUBLIC_ON_PATH};\n{SLOTS};\n{}",
+        drops_sql(facts)
+    );
     let mut answers = session.ask(&look)?.into_iter().map(|rows| {
         let cells = rows.iter().filter_map(|row| row.try_get(0).ok().flatten());
         cells.map(str::to_owned).collect::<Vec<String>>()
     });
     let mut next = || answers.next().unwrap_or_default();
     let is_template = next() == ["t"];
+    let public_on_path = next() == ["t"];
     let subscriptions = next();
     let drops = next().into_iter().fold(
         // Each thing that goes with another would be a notice.
@@ -41,6 +47,7 @@ pub fn contents(session: &mut Session, facts: &Facts) -> Result<Contents, Troubl
     );
     Ok(Contents {
         drops: drops + "RESET client_min_messages;\n",
+        public_on_path,
         is_template,
         subscriptions,
         sessions: sessions(session)?,
@@ -52,27 +59,42 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Who else is connected, and stays so.
 fn sessions(session: &mut Session) -> Result<Vec<String>, Trouble> {
-    until_gone(session, "SELECT 1", GOODBYE)
+    until_gone(session, "", GOODBYE)
 }
 
 /// A session that is ended rolls back first.
 const ENDING: Duration = Duration::from_secs(10);
 
-/// Ends the sessions of others; who is still there after a while.
+/// Ends the sessions of others; which of them are still there after a while. Who connects meanwhile is not asked.
 ///
 /// # Errors
 /// What the server or the connection said: that this role may not end a session of that role, above all.
 pub fn end_sessions(session: &mut Session) -> Result<Vec<String>, Trouble> {
-    let end = format!("SELECT pg_catalog.pg_terminate_backend(a.pid) FROM {OTHERS}");
-    until_gone(session, &end, ENDING)
+    let end = format!(
+        "SELECT pg_catalog.pg_stat_clear_snapshot(); SELECT a.pid, pg_catalog.pg_terminate_backend(a.pid) FROM {OTHERS}"
+    );
+    let ended = session.ask(&end)?.pop().unwrap_or_default();
+    let pids: Vec<&str> = ended
+        .iter()
+        .filter_map(|row| row.try_get(0).ok().flatten())
+        .collect();
+    if pids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let among = format!(
+        " AND a.pid OPERATOR(pg_catalog.=) ANY (CAST(ARRAY[{}] AS pg_catalog.int4[]))",
+        pids.join(", ")
+    );
+    until_gone(session, &among, ENDING)
 }
 
-fn until_gone(session: &mut Session, first: &str, limit: Duration) -> Result<Vec<String>, Trouble> {
+/// Those of the others that do not go within a time.
+fn until_gone(session: &mut Session, among: &str, limit: Duration) -> Result<Vec<String>, Trouble> {
     const PAUSE: Duration = Duration::from_millis(50);
     // What a transaction has seen of others, it goes on to see.
     let look = format!(
-        "SELECT pg_catalog.pg_stat_clear_snapshot(); {first}; SELECT pg_catalog.concat('pid ', a.pid, ', user ', a.usename, \
-         ', application ', pg_catalog.quote_literal(a.application_name)) FROM {OTHERS} ORDER BY a.backend_start, a.pid"
+        "SELECT pg_catalog.pg_stat_clear_snapshot(); SELECT pg_catalog.concat('pid ', a.pid, ', user ', a.usename, \
+         ', application ', pg_catalog.quote_literal(a.application_name)) FROM {OTHERS}{among} ORDER BY a.backend_start, a.pid"
     );
     let end = Instant::now() + limit;
     loop {
@@ -92,6 +114,9 @@ const OTHERS: &str = "pg_catalog.pg_stat_activity a WHERE a.datname OPERATOR(pg_
 
 const TEMPLATE: &str = "SELECT datistemplate FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) \
      pg_catalog.current_database()";
+
+const PUBLIC_ON_PATH: &str = "SELECT pg_catalog.array_position(pg_catalog.string_to_array(pg_catalog.translate(\
+     pg_catalog.current_setting('search_path'), ' \"', ''), ','), 'public') IS NOT NULL";
 
 const HERE: &str = "(SELECT oid FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) \
      pg_catalog.current_database())";

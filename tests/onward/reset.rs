@@ -231,6 +231,14 @@ fn a_history_of_its_own_schema_is_created_there_again() {
 }
 
 #[test]
+fn a_database_without_public_has_it_again() {
+    let (project, database) = (project(), Database::new());
+    database.execute("DROP SCHEMA public; CREATE SCHEMA mine");
+    reset(&project, &database, "").gives(0, DONE, SAID);
+    check_as_new(&project, &database);
+}
+
+#[test]
 fn the_owner_of_a_database_may_reset_it() {
     let (project, database) = (project(), Database::new());
     let owner = database.role("own");
