@@ -39,8 +39,15 @@ pub enum Error {
     Usage { message: String, hint: String },
     /// Files that cannot be used, all of them at once.
     Files(Vec<FileFault>),
+    /// Nothing leads to the server: what should tell the way does not answer, or tells none.
+    Unreachable { message: String, hint: String },
     /// No session could be had.
-    Connect { target: String, trouble: Trouble },
+    Connect {
+        target: String,
+        /// What each server said, the last one too, if they were several and did not all say the same.
+        tries: Vec<String>,
+        trouble: Trouble,
+    },
     /// The server refused something that is not part of a migration.
     Database { doing: String, trouble: Trouble },
     /// The plan holds refusals; they were shown.
@@ -113,6 +120,47 @@ pub enum Trouble {
     Server(Box<ServerError>),
     /// There was no answer: refused, broken, timed out.
     Connection(String),
+    /// A connection could be had, but not on the terms of the connection string.
+    Terms(Terms),
+}
+
+/// What the connection string demands and this server does not grant. It travels through the crate `postgres` as the
+/// source of its error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    pub message: String,
+    pub hint: String,
+}
+
+impl Terms {
+    /// Terms that are not met, and the next step.
+    #[must_use]
+    pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Terms {
+        Terms {
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// The terms that stand behind an error of the crate.
+    fn behind(error: &postgres::Error) -> Option<&Terms> {
+        let error = error.source()?.downcast_ref::<io::Error>()?;
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+impl fmt::Display for Terms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Terms {}
+
+impl From<Terms> for io::Error {
+    fn from(terms: Terms) -> io::Error {
+        io::Error::other(terms)
+    }
 }
 
 /// The fields of an ErrorResponse, as
@@ -176,7 +224,8 @@ impl Error {
                 trouble: Trouble::Server(error),
                 ..
             } if !error.ends_connection() => exit::REFUSED,
-            Error::Connect { .. }
+            Error::Unreachable { .. }
+            | Error::Connect { .. }
             | Error::Database { .. }
             | Error::KeepsBreaking { .. }
             | Error::ResetUnknown { .. }
@@ -194,7 +243,7 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Error::Usage { hint, .. } => hint.clone(),
+            Error::Usage { hint, .. } | Error::Unreachable { hint, .. } => hint.clone(),
             Error::Files(_) => "mend the files; nothing was run".to_owned(),
             Error::Connect { trouble, .. } => trouble.connect_hint(),
             Error::Database { trouble: Trouble::Server(error), .. } => error.database_hint(),
@@ -235,7 +284,9 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Usage { message, .. } => f.write_str(message),
+            Error::Usage { message, .. } | Error::Unreachable { message, .. } => {
+                f.write_str(message)
+            }
             Error::Files(faults) => {
                 for (i, fault) in faults.iter().enumerate() {
                     if i > 0 {
@@ -245,9 +296,14 @@ impl fmt::Display for Error {
                 }
                 Ok(())
             }
-            Error::Connect { target, trouble } => {
-                write!(f, "cannot connect to {target}: {trouble}")
-            }
+            Error::Connect {
+                target,
+                tries,
+                trouble,
+            } => match &tries[..] {
+                [] => write!(f, "cannot connect to {target}: {trouble}"),
+                tries => write!(f, "cannot connect to {target}\n{}", tries.join("\n")),
+            },
             Error::Database { doing, trouble } => write!(f, "{doing}: {trouble}"),
             Error::Refused { count } => write!(f, "refused, for {}", Count(*count, "reason")),
             Error::Migration(failure) | Error::BaselineExists(failure) => failure.fmt(f),
@@ -392,7 +448,7 @@ impl Trouble {
     pub fn server(&self) -> Option<&ServerError> {
         match self {
             Trouble::Server(error) => Some(error),
-            Trouble::Connection(_) => None,
+            Trouble::Connection(_) | Trouble::Terms(_) => None,
         }
     }
 
@@ -406,20 +462,27 @@ impl Trouble {
     /// unknown database does not mend itself.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        self.server()
-            .is_none_or(|error| error.code.starts_with("57P") || error.is_full())
+        match self {
+            Trouble::Server(error) => error.code.starts_with("57P") || error.is_full(),
+            Trouble::Connection(_) => true,
+            Trouble::Terms(_) => false,
+        }
     }
 
     /// Whether the server, or a pooler before it, had no connection to give: `too_many_connections`, or no answer.
     #[must_use]
     pub fn wants_connections(&self) -> bool {
-        match self.server() {
-            Some(error) => error.is_full(),
-            None => true,
+        match self {
+            Trouble::Server(error) => error.is_full(),
+            Trouble::Connection(_) => true,
+            Trouble::Terms(_) => false,
         }
     }
 
     fn connect_hint(&self) -> String {
+        if let Trouble::Terms(terms) = self {
+            return terms.hint.clone();
+        }
         match self.server().map(|error| error.code.as_str()) {
             Some("28P01" | "28000") => {
                 "check user and password of DATABASE_URL, and pg_hba.conf of the server"
@@ -438,6 +501,7 @@ impl fmt::Display for Trouble {
         match self {
             Trouble::Server(error) => write!(f, "{error}"),
             Trouble::Connection(message) => f.write_str(message),
+            Trouble::Terms(terms) => write!(f, "{terms}"),
         }
     }
 }
@@ -446,6 +510,9 @@ impl From<postgres::Error> for Trouble {
     fn from(error: postgres::Error) -> Trouble {
         if let Some(server) = error.as_db_error() {
             return Trouble::Server(Box::new(ServerError::from(server)));
+        }
+        if let Some(terms) = Terms::behind(&error) {
+            return Trouble::Terms(terms.clone());
         }
         // The crate displays only the kind of an error; the reason is its source.
         let mut message = error.to_string();

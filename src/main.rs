@@ -15,7 +15,9 @@ use onward::database::conninfo;
 use onward::error::{Error, Result, exit};
 use onward::program::{self, Answer, Variable};
 use onward::report::Report;
-use onward::settings::{self, Color, Environment, Settings, SmallFile, Verbosity, Voice};
+use onward::settings::{
+    self, Color, Environment, Settings, SmallFile, Verbosity, Voice, WithFiles,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 fn main() -> ExitCode {
@@ -35,10 +37,10 @@ fn main() -> ExitCode {
         }
         Ok(Invocation::Run(command, mut flags)) => {
             let undo = hide_password(&mut flags);
-            match Voice::resolve(&flags, &Surroundings) {
-                Ok(voice) => {
+            match voice(&flags) {
+                Ok((surroundings, voice)) => {
                     let report = Report::new(voice).with_flags(flags.to_repeat());
-                    let outcome = run(&command, &flags, &undo, &report);
+                    let outcome = run(&command, &flags, &surroundings, &undo, &report);
                     (report, outcome)
                 }
                 Err(error) => (plain, Err(error)),
@@ -52,14 +54,29 @@ fn main() -> ExitCode {
     }))
 }
 
+/// The environment with the files of `--env-file`, and how the run speaks.
+fn voice(flags: &Flags) -> Result<(WithFiles<'static, Surroundings>, Voice)> {
+    let surroundings = WithFiles::read(flags, &Surroundings)?;
+    let voice = Voice::resolve(flags, &surroundings)?;
+    Ok((surroundings, voice))
+}
+
 /// Runs a command, and becomes the program that follows it; `undo` gives that program the environment we were given.
-fn run(command: &Command, flags: &Flags, undo: &[Variable], report: &Report) -> Result<u8> {
+fn run(
+    command: &Command,
+    flags: &Flags,
+    surroundings: &impl Environment,
+    undo: &[Variable],
+    report: &Report,
+) -> Result<u8> {
     if let Command::New(told) = command {
         // It needs no database, so none has to be named.
-        return command::new(&settings::location(flags, &Surroundings), told, report);
+        return command::new(&settings::location(flags, surroundings), told, report);
     }
-    let settings = Settings::resolve(flags, &Surroundings)?;
-    match command::run(command, &settings, report)? {
+    let settings = Settings::resolve(flags, surroundings)?;
+    report.remarks(&settings.remarks);
+    let ending = command::run(command, &settings, report);
+    match ending.map_err(|error| settings.explain(error))? {
         Ending::Code(code) => Ok(code),
         Ending::Become(Program { name, arguments }) => Err(Error::NotExecuted {
             reason: program::execute(name, arguments, undo),
@@ -111,11 +128,24 @@ fn hide_password(flags: &mut Flags) -> Vec<Variable> {
 /// Ends the process at once on SIGTERM and SIGINT, also as PID 1, for which the kernel ignores a signal without a handler.
 /// The server rolls back what was under way.
 fn heed_signals() {
+    let ignored = ignored_signals();
     for signal in [SIGTERM, SIGINT] {
+        // As in a job that a shell has started in the background.
+        if ignored & (1 << (signal - 1)) != 0 {
+            continue;
+        }
         let always = Arc::new(AtomicBool::new(true));
         // Where no handler can be set, the signal does what it does to any program.
         let _ = signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, always);
     }
+}
+
+/// The signals that whoever started us wants to be ignored, one bit each; none where the system does not tell.
+fn ignored_signals() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
 }
 
 /// What surrounds this process.

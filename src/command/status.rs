@@ -19,6 +19,10 @@ pub(super) fn run(
     report: &Report,
 ) -> Result<u8> {
     let ground = Ground::read(settings, Keep::States)?;
+    // First, because it is wanted most when there is no connection.
+    if format == Format::Human && report.is_verbose() {
+        report.document(&human::origins(&settings.origins));
+    }
     let (mut session, seen) = ground.look(settings, &mut ground.patience(settings), report)?;
     let goal = Goal {
         to: None,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::database::survey::Facts;
 use crate::error::{Count, Escaped};
 use crate::plan::{Entry, Opening, Plan, RowKind, RowStatus, State};
+use crate::settings::Origin;
 use crate::timeout::Spoken;
 
 /// Where the history stands, in words.
@@ -16,6 +17,22 @@ pub struct Place<'a> {
     pub target: &'a str,
     /// The history table, or why there is none.
     pub history: &'a str,
+}
+
+/// Where each value of the connection came from.
+#[must_use]
+pub fn origins(origins: &[Origin]) -> String {
+    let cells = |origin: &Origin| {
+        let value = Escaped(&origin.value).to_string();
+        [origin.keyword.to_owned(), value, origin.source.to_string()].map(Cow::Owned)
+    };
+    let rows: Vec<[Cow<str>; 3]> = origins.iter().map(cells).collect();
+    let mut page = "connection\n".to_owned();
+    for row in rows_aligned(&rows) {
+        page.extend(["  ", &row, "\n"]);
+    }
+    page.push('\n');
+    page
 }
 
 /// The page that `status` prints.
@@ -83,26 +100,28 @@ fn table(page: &mut String, entries: &[Entry]) {
     let rows: Vec<Cells> = std::iter::once(HEADS.map(Cow::Borrowed))
         .chain(entries.iter().map(cells))
         .collect();
-    let mut widths = [0; HEADS.len()];
-    for row in &rows {
+    for row in rows_aligned(&rows) {
+        page.extend([&row, "\n"]);
+    }
+}
+
+/// Rows as lines, their columns one below the other.
+fn rows_aligned<const N: usize>(rows: &[[Cow<str>; N]]) -> impl Iterator<Item = String> {
+    let mut widths = [0; N];
+    for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
-    for row in &rows {
-        line(page, row, &widths);
-    }
-}
-
-fn line(page: &mut String, cells: &Cells, widths: &[usize; HEADS.len()]) {
-    let start = page.len();
-    for (cell, width) in cells.iter().zip(widths) {
-        page.push_str(cell);
-        page.extend(std::iter::repeat_n(' ', width + 2 - cell.chars().count()));
-    }
-    let end = page[start..].trim_end().len();
-    page.truncate(start + end);
-    page.push('\n');
+    rows.iter().map(move |row| {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            line.push_str(cell);
+            line.extend(std::iter::repeat_n(' ', width + 2 - cell.chars().count()));
+        }
+        line.truncate(line.trim_end().len());
+        line
+    })
 }
 
 fn cells<'a>(entry: &'a Entry) -> Cells<'a> {

@@ -14,7 +14,7 @@ use crate::database::run_lock::Holder;
 use crate::database::session::Notice;
 use crate::error::{Count, Error, Escaped, Hook, Names, ServerError, Trouble};
 use crate::plan::{Finding, Opening, Plan, Severity, Strictness};
-use crate::settings::{Color, Verbosity, Voice};
+use crate::settings::{Color, Remark, Verbosity, Voice};
 use crate::timeout::Spoken;
 
 /// How this run speaks.
@@ -64,12 +64,13 @@ impl Report {
         if self.flags.is_empty() {
             return cure.to_owned();
         }
+        // Before the command: behind it, a flag whose value may be left out would take the next word for one.
         ["repair", "baseline", "up", "status", "reset"].iter().fold(
             cure.to_owned(),
             |cure, command| {
                 cure.replace(
                     &format!("onward {command}"),
-                    &format!("onward {command}{}", self.flags),
+                    &format!("onward{} {command}", self.flags),
                 )
             },
         )
@@ -95,6 +96,22 @@ impl Report {
                 err(&format!("  {}", self.pasteable(&cure)));
             }
         }
+    }
+
+    /// What is to be said of the settings.
+    pub fn remarks(&self, remarks: &[Remark]) {
+        if self.verbosity > Verbosity::Quiet {
+            for remark in remarks {
+                err_after(&self.label("warning", YELLOW), &remark.message);
+                err(&format!("  {}", remark.cure));
+            }
+        }
+    }
+
+    /// Whether the user asked to be told more.
+    #[must_use]
+    pub fn is_verbose(&self) -> bool {
+        self.verbosity == Verbosity::Verbose
     }
 
     /// One finding that ends the run.
@@ -336,6 +353,7 @@ impl Report {
                 err(&error.to_string());
             }
             Error::Usage { .. }
+            | Error::Unreachable { .. }
             | Error::Connect { .. }
             | Error::Database { .. }
             | Error::Refused { .. }

@@ -355,6 +355,17 @@ fn production_is_not_reset() {
             .env(variable, value)
             .gives(2, "", &stderr);
     }
+    let project = project.file(".env", "APP_ENV=production\n");
+    project
+        .run(&database, &format!("{arguments} --env-file .env"))
+        .gives(
+            2,
+            "",
+            r"
+            error: APP_ENV says that this is production, and reset drops all that is in a database
+              nothing was changed; where it is not production, leave APP_ENV out
+        ",
+        );
     assert!(database.has("mine"));
     database.disconnect();
     project
