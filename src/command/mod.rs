@@ -11,6 +11,8 @@ mod up;
 mod validate;
 mod wait;
 
+pub use self::new::run as new;
+
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::Path;
@@ -52,7 +54,7 @@ pub fn run<'a>(command: &'a Command, settings: &Settings, report: &Report) -> Re
         }
         Command::Status { format, check } => status::run(settings, *format, *check, report)?,
         Command::Validate => validate::run(settings, report)?,
-        Command::New(told) => new::run(settings, told, report)?,
+        Command::New(told) => new(&settings.location, told, report)?,
         Command::Rollback { extent, rehearsal } => {
             rollback::run(settings, extent, *rehearsal, report)?
         }

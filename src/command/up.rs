@@ -34,19 +34,12 @@ pub(super) fn run(settings: &Settings, told: &Up, report: &Report) -> Result<()>
         return Ok(());
     }
     refuse(&shown, settings, report)?;
-    let mut run = Run {
-        settings,
-        report,
-        ground: &ground,
-        goal: &goal,
-        patience,
-        before: told.before.as_deref(),
-        applied: Vec::new(),
-    };
+    let mut run = Run::new(settings, report, &ground, &goal, patience);
+    run.before = told.before.as_deref();
     let recorded = if shown.is_empty() {
         shown.applied()
     } else {
-        run.catch_up(session, seen)?
+        run.catch_up(session, seen, None)?
     };
     match &goal.reach {
         Reach::To(version) => report.done_up_to(&run.applied, version, recorded),
@@ -74,7 +67,7 @@ fn reach(told: &Up, ground: &Ground) -> Result<Reach> {
 }
 
 /// A run that changes the database.
-struct Run<'a> {
+pub(super) struct Run<'a> {
     settings: &'a Settings,
     report: &'a Report,
     ground: &'a Ground<'a>,
@@ -82,8 +75,16 @@ struct Run<'a> {
     patience: Patience,
     /// The command for when something is pending, until it has run.
     before: Option<&'a str>,
+    /// What goes before the history is created, until it is gone.
+    pub(super) clearing: Option<Clearing>,
     /// File names of what this run has applied, the schema file not among them.
-    applied: Vec<String>,
+    pub(super) applied: Vec<String>,
+}
+
+/// All that is in a database, to be dropped.
+pub(super) struct Clearing {
+    pub(super) database: String,
+    pub(super) statements: String,
 }
 
 /// How a round under the run lock ended.
@@ -119,11 +120,67 @@ enum Cause {
 /// A file that interrupts so many walks, and is not applied then, is itself the cause.
 const LOSSES: u32 = 5;
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        settings: &'a Settings,
+        report: &'a Report,
+        ground: &'a Ground<'a>,
+        goal: &'a Goal,
+        patience: Patience,
+    ) -> Run<'a> {
+        Run {
+            settings,
+            report,
+            ground,
+            goal,
+            patience,
+            before: None,
+            clearing: None,
+            applied: Vec::new(),
+        }
+    }
+
+    /// Drops what is there and applies all that is due, in a session that is locked already; how many are applied in the
+    /// end.
+    pub(super) fn begin_anew(
+        &mut self,
+        mut locked: Locked,
+        seen: &Survey,
+        due: &Plan,
+    ) -> Result<usize> {
+        let interruption = match self.walk(&mut locked, seen, due, None)? {
+            Walk::Done => return Ok(contained(due) + due.due.len()),
+            Walk::Interrupted(interruption) => interruption,
+        };
+        // To go on is to take the run lock again.
+        drop(locked);
+        if let Some(Clearing { database, .. }) = self.clearing.take() {
+            // The history cannot tell, but to begin once more does no harm.
+            return Err(Error::ResetUnknown {
+                database,
+                trouble: match interruption.cause {
+                    Cause::Lost(trouble) => trouble,
+                    Cause::Overtaken => {
+                        let reason = "somebody else was creating the same objects";
+                        Trouble::Connection(reason.to_owned())
+                    }
+                },
+            });
+        }
+        let mut session = self.go_on(&interruption, 1)?;
+        let seen = self.ground.survey(&mut session, self.settings)?;
+        self.catch_up(session, seen, Some(interruption))
+    }
+
     /// Takes the run lock, plans again by what the history says then, and applies; how many are applied in the end.
-    fn catch_up(&mut self, mut session: Session, mut seen: Survey) -> Result<usize> {
-        let mut before: Option<Interruption> = None;
-        let mut times = 0;
+    /// `before` is what interrupted an earlier walk.
+    fn catch_up(
+        &mut self,
+        mut session: Session,
+        mut seen: Survey,
+        mut before: Option<Interruption>,
+    ) -> Result<usize> {
+        let mut times = u32::from(before.is_some());
         loop {
             let now = match self.round(session, &mut seen, before.as_ref()) {
                 Ok(Round::Done { applied }) => return Ok(applied),
@@ -266,21 +323,20 @@ impl Run<'_> {
             due,
             before,
         };
-        let create = table.create(seen.missing_schema);
-        match &due.opening {
-            Opening::Nothing => {}
-            Opening::CreateHistory => {
-                if let Walk::Interrupted(interruption) = self.create(&mut scene, &create)? {
-                    return Ok(Walk::Interrupted(interruption));
-                }
-            }
+        let cleared = self.clearing.as_ref();
+        let cleared = cleared.map_or("", |clearing| &clearing.statements);
+        let create = format!("{cleared}{}", table.create(seen.missing_schema));
+        let opened = match &due.opening {
+            Opening::Nothing => Walk::Done,
+            Opening::CreateHistory => self.create(&mut scene, &create)?,
             Opening::Baseline { schema, contained } => {
                 let job = baseline_job(schema, contained, create, table);
                 self.report.baseline(&job.row.filename, due);
-                if let Walk::Interrupted(interruption) = self.apply(&mut scene, job)? {
-                    return Ok(Walk::Interrupted(interruption));
-                }
+                self.apply(&mut scene, job)?
             }
+        };
+        if let Walk::Interrupted(_) = opened {
+            return Ok(opened);
         }
         for next in &due.due {
             let migration = next.migration;
@@ -307,6 +363,7 @@ impl Run<'_> {
         self.patience.begin();
         loop {
             let Err(trouble) = scene.locked.transact(create, scene.conditions) else {
+                self.report_cleared();
                 return Ok(Walk::Done);
             };
             let again = scene.was_interrupted_by(&name);
@@ -329,7 +386,7 @@ impl Run<'_> {
                 }
                 _ => {
                     let doing = format!("cannot create the history table {table}");
-                    return Err(Error::Database { doing, trouble });
+                    return Err(self.not_opened(doing, trouble));
                 }
             }
         }
@@ -354,6 +411,7 @@ impl Run<'_> {
                 .server_notices(&file, &scene.locked.take_notices());
             match attempt {
                 Attempt::Applied { time } => {
+                    self.report_cleared();
                     self.report.applied(&file, time);
                     return Ok(Walk::Done);
                 }
@@ -383,16 +441,29 @@ impl Run<'_> {
                 }
                 Attempt::NotRecorded(error) | Attempt::Overtaken(error) => {
                     let table = scene.conditions.table;
-                    return Err(Error::Database {
-                        doing: format!(
-                            "cannot record {file} in the history {table}, so it was not run"
-                        ),
-                        trouble: Trouble::Server(Box::new(error)),
-                    });
+                    let doing =
+                        format!("cannot record {file} in the history {table}, so it was not run");
+                    return Err(self.not_opened(doing, Trouble::Server(Box::new(error))));
                 }
                 Attempt::Failed(fault) => return Err(self.failure(&job, *fault, scene)),
             }
         }
+    }
+
+    /// What was to be dropped is gone for good.
+    fn report_cleared(&mut self) {
+        if let Some(Clearing { database, .. }) = self.clearing.take() {
+            self.report.cleared(&database);
+        }
+    }
+
+    /// Something failed that comes before the text of a file.
+    fn not_opened(&self, doing: String, trouble: Trouble) -> Error {
+        let doing = match &self.clearing {
+            Some(clearing) => format!("cannot drop all that is in {}", clearing.database),
+            None => doing,
+        };
+        Error::Database { doing, trouble }
     }
 
     fn gave_up(&self, file: &str, holder: Option<String>) -> Error {
@@ -420,6 +491,9 @@ impl Run<'_> {
             names.skip_while(|name| name != filename).collect()
         };
         let rolled_back = match (&job.file.execution, fault.steps_done) {
+            _ if self.clearing.is_some() => {
+                format!("{filename} as a whole, and what was dropped before it is there again")
+            }
             _ if baseline => format!("{filename} as a whole, the history table included"),
             (Execution::Transaction { .. }, _) => format!("{filename} as a whole"),
             (Execution::Steps(_), 0) => format!("the first step of {filename}"),

@@ -325,15 +325,43 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
         ))
     }
 
-    /// A statement that removes the rows of a file's attempts that did not end well.
+    /// A statement that keeps what the applied row of a file says, before it is changed.
     #[must_use]
-    pub fn forget_failure(&self, filename: &str) -> String {
+    pub fn keep(&self, filename: &str, reason: &str) -> String {
+        let table = self.qualified();
+        let kept = "filename, version, description, kind, checksum, sql_checksum, started_at, applied_at, \
+             execution_time_ms, statements_done, applied_by, tool_version";
         format!(
-            "DELETE FROM {} WHERE filename OPERATOR(pg_catalog.=) {} AND status OPERATOR(pg_catalog.=) ANY \
-             (CAST(ARRAY['running', 'failed'] AS pg_catalog.text[]));\n",
-            self.qualified(),
+            "INSERT INTO {table} ({kept}, status, error_message) SELECT {kept}, 'replaced', {} FROM {table} \
+             WHERE filename OPERATOR(pg_catalog.=) {} AND status OPERATOR(pg_catalog.=) 'applied';\n",
+            note(reason),
             quote::literal(filename)
         )
+    }
+
+    /// A statement after which the attempts at a file that did not end well count no longer.
+    #[must_use]
+    pub fn retire_attempts(&self, filename: &str, reason: &str) -> String {
+        format!(
+            "UPDATE {} SET status = 'replaced', error_message = pg_catalog.concat({}, '; it said: ' OPERATOR(pg_catalog.||) \
+             error_message) WHERE filename OPERATOR(pg_catalog.=) {} AND status OPERATOR(pg_catalog.=) ANY \
+             (CAST(ARRAY['running', 'failed'] AS pg_catalog.text[]));\n",
+            self.qualified(),
+            note(reason),
+            quote::literal(filename)
+        )
+    }
+
+    /// A statement after which a file does not count as applied any more.
+    #[must_use]
+    pub fn retire(&self, filename: &str, reason: &str) -> String {
+        exactly_one(&format!(
+            "UPDATE {} SET status = 'replaced', error_message = {} WHERE filename OPERATOR(pg_catalog.=) {} AND status \
+             OPERATOR(pg_catalog.=) 'applied'",
+            self.qualified(),
+            note(reason),
+            quote::literal(filename)
+        ))
     }
 
     /// All rows, in the order in which they were written.
@@ -385,6 +413,15 @@ impl From<Trouble> for ReadError {
 const DONE_NOW: &str = "applied_at = pg_catalog.clock_timestamp(), execution_time_ms = CAST(pg_catalog.date_part('epoch', \
      pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) started_at) OPERATOR(pg_catalog.*) 1000 AS pg_catalog.int8)";
 
+/// What a row of the trail tells: what became of it, by whom, and when.
+fn note(reason: &str) -> String {
+    format!(
+        "pg_catalog.concat({}, session_user, ' at ', pg_catalog.to_char(pg_catalog.timezone('UTC', \
+         pg_catalog.clock_timestamp()), 'YYYY-MM-DD HH24:MI:SS\"Z\"'), ' with {TOOL_VERSION}')",
+        quote::literal(&format!("{reason}, by "))
+    )
+}
+
 /// A change that fails unless it meets exactly one row.
 fn exactly_one(change: &str) -> String {
     // The cast is what fails. It depends on the count, or the server would do it before it counted.
@@ -417,7 +454,7 @@ const COMMENTS: [(&str, &str); 15] = [
     ),
     (
         "status",
-        "applied, running (files that cannot run in a transaction), failed, rolled_back",
+        "applied, running (files that cannot run in a transaction), failed, rolled_back, replaced (what a row said before repair)",
     ),
     ("checksum", "SHA-256 of the text with LF line ends"),
     (
@@ -436,7 +473,10 @@ const COMMENTS: [(&str, &str); 15] = [
     ),
     ("applied_by", "session_user"),
     ("tool_version", "who wrote the row"),
-    ("error_message", "of a failed attempt, with its SQLSTATE"),
+    (
+        "error_message",
+        "of a failed attempt, with its SQLSTATE; of a row that no longer counts, what became of it",
+    ),
 ];
 
 /// A checksum as a constant.

@@ -396,3 +396,72 @@ fn a_plan_is_empty_after_what_it_said_was_done() {
     assert!(plan(&files, &present(rows), &Goal::default()).is_empty());
     assert!(!plan(&files, &absent(&[]), &Goal::default()).is_empty());
 }
+
+#[test]
+fn a_repair_without_names_does_what_is_safe() {
+    use crate::plan::repair::{Repair, all, named};
+    let mut files = files(
+        &["1_a.sql", "2_b.sql", "3_new.sql", "4_d.sql", "5_steps.sql"],
+        None,
+    );
+    files.migrations[0] = migration("1_a.sql", "SELECT 'another';");
+    files.migrations[2] = migration("3_new.sql", "SELECT '3_old.sql';");
+    let steps = "-- onward: no-transaction\nDO 'BEGIN END';\nSELECT 1;";
+    files.migrations[4] = migration("5_steps.sql", steps);
+    let mut rows = applied(&["1_a.sql", "2_b.sql", "3_old.sql"]);
+    rows.push(row("4_d.sql", RowStatus::Failed));
+    rows.push(row("2_b.sql", RowStatus::Replaced));
+    rows.push(row("0_gone.sql", RowStatus::Applied));
+    rows.push(row("0_never.sql", RowStatus::Failed));
+    let shown = |repairs: Vec<Repair>| -> Vec<String> {
+        let word = |repair: &Repair| match repair {
+            Repair::Change(_) => "change",
+            Repair::Name { .. } => "name",
+            Repair::Failure(_) => "failure",
+            Repair::Death { .. } => "death",
+            Repair::Missing(_) => "missing",
+            Repair::Left(_) => "left",
+            Repair::Nothing(_) => "nothing",
+        };
+        let line = |repair: &Repair| format!("{} {}", word(repair), repair.filename());
+        repairs.iter().map(line).collect()
+    };
+    let safe = ["change 1_a.sql", "name 3_new.sql", "failure 4_d.sql"];
+    let with = |last: &[&'static str]| [&safe[..], last, &["failure 0_never.sql"]].concat();
+    assert_eq!(shown(all(&files, &rows)), with(&[]));
+    // A DO block that a run died in is not repeated unasked.
+    rows.push(row("5_steps.sql", RowStatus::Running));
+    assert_eq!(shown(all(&files, &rows)), with(&["left 5_steps.sql"]));
+    let asked = [
+        "5_steps.sql",
+        "2_b.sql",
+        "0_gone.sql",
+        "3_old.sql",
+        "3_new.sql",
+        "0_never.sql",
+    ];
+    assert_eq!(
+        shown(named(&files, &rows, &asked).expect("known names")),
+        [
+            "death 5_steps.sql",
+            "nothing 2_b.sql",
+            "missing 0_gone.sql",
+            "name 3_new.sql",
+            "failure 0_never.sql"
+        ]
+    );
+    for unknown in ["9_x.sql", "schema.sql"] {
+        assert_eq!(
+            named(&files, &rows, &[unknown]).expect_err("unknown"),
+            unknown
+        );
+    }
+    // What failed after its first step goes on by itself, if that is as it was.
+    let last = rows.len() - 1;
+    rows[last].status = RowStatus::Failed;
+    rows[last].steps_done = 1;
+    rows[last].sql_checksum = Some(files.migrations[4].file.checksum_of_steps(1));
+    assert_eq!(shown(all(&files, &rows)), with(&[]));
+    rows[last].sql_checksum = None;
+    assert_eq!(shown(all(&files, &rows)), with(&["left 5_steps.sql"]));
+}

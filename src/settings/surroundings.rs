@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::source::pick;
-use super::{Environment, SmallFile, Source, env_file};
+use super::{Environment, STAGES, SmallFile, Source, env_file};
 use crate::cli::Flags;
 use crate::error::{Error, Escaped, Result};
 use crate::program::Answer;
@@ -90,7 +90,9 @@ impl<'a, E: Environment> WithFiles<'a, E> {
 /// Whether a variable may be a setting of this program.
 fn is_ours(name: &str) -> bool {
     let starts = ["ONWARD_", "PG", "POSTGRES_"];
-    name == "DATABASE_URL" || starts.iter().any(|start| name.starts_with(start))
+    name == "DATABASE_URL"
+        || STAGES.contains(&name)
+        || starts.iter().any(|start| name.starts_with(start))
 }
 
 impl<E: Environment> Environment for WithFiles<'_, E> {

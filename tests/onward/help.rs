@@ -19,8 +19,10 @@ fn each_command_has_its_help() {
         ("up", include_str!("golden/help-up.txt")),
         ("status", include_str!("golden/help-status.txt")),
         ("validate", include_str!("golden/help-validate.txt")),
+        ("new", include_str!("golden/help-new.txt")),
         ("baseline", include_str!("golden/help-baseline.txt")),
         ("repair", include_str!("golden/help-repair.txt")),
+        ("reset", include_str!("golden/help-reset.txt")),
         ("wait", include_str!("golden/help-wait.txt")),
     ] {
         check(&format!("{command} --help"), text);
@@ -38,8 +40,10 @@ fn help_fits_a_terminal() {
         "up --help",
         "status --help",
         "validate --help",
+        "new --help",
         "baseline --help",
         "repair --help",
+        "reset --help",
         "wait --help",
     ] {
         let outcome = Project::empty().run_alone(arguments).outcome();
