@@ -8,6 +8,7 @@ mod blockers;
 pub mod conninfo;
 mod demands;
 mod dial;
+pub mod foreign;
 pub mod history;
 mod owner;
 pub mod patience;

@@ -9,8 +9,10 @@ pub mod file;
 pub mod folder;
 pub mod name;
 mod psql;
+pub mod rename;
 pub mod sections;
 mod text;
+pub mod tool_checksum;
 
 use std::borrow::Cow;
 use std::collections::HashSet;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Nonempty, Strictness};
+use super::adopt::Objection;
+use super::{Nonempty, Strictness, Tool};
 use crate::error::{Count, Escaped, Names, Shell};
 use crate::time::Time;
 
@@ -39,7 +40,7 @@ pub enum Finding {
     GoalBelowBaseline { to: String, through: String },
     /// Another tool keeps the history of this database.
     Foreign {
-        tool: String,
+        tool: Tool,
         table: String,
         standing: Standing,
     },
@@ -68,6 +69,8 @@ pub enum Finding {
     InDoubt { filename: String, line: usize },
     /// Something is due, and the database takes no writes.
     ReadOnly { reason: String },
+    /// About taking over the history of another tool.
+    Adoption(Objection),
 }
 
 /// Where another tool's tracking table stands.
@@ -92,6 +95,7 @@ impl Finding {
     #[must_use]
     pub fn severity(&self, strict: Strictness) -> Severity {
         match self {
+            Finding::Adoption(objection) => objection.severity(),
             Finding::NoMigrations { .. } | Finding::DoBlock { .. } => Severity::Notice,
             Finding::Empty { .. } | Finding::NumberOrder { .. } | Finding::LayoutChanged { .. } => {
                 Severity::Warning
@@ -155,6 +159,7 @@ impl Finding {
             Finding::HasHistory { .. } => "has_history",
             Finding::NoHistory => "no_history",
             Finding::ReadOnly { .. } => "read_only",
+            Finding::Adoption(objection) => objection.code(),
         }
     }
 
@@ -183,6 +188,9 @@ impl Finding {
                  run all files: onward up --allow-nonempty"
                 .to_owned(),
             Finding::GoalBelowBaseline { .. } => "leave --to out, or name a later version".to_owned(),
+            Finding::Foreign { tool, .. } if tool.keeps_files() => {
+                "take its history over: onward adopt (--dry-run shows what that does)".to_owned()
+            }
             Finding::Foreign { standing: Standing::Beside(_), .. } => {
                 "record what that tool has applied already: onward baseline --through VERSION".to_owned()
             }
@@ -221,6 +229,7 @@ impl Finding {
             Finding::HasHistory { .. } => "see what it holds: onward status".to_owned(),
             Finding::NoHistory => "create it: onward up, or onward baseline".to_owned(),
             Finding::ReadOnly { .. } => "connect to the primary, with a role whose default_transaction_read_only is off".to_owned(),
+            Finding::Adoption(objection) => objection.cure(),
         }
     }
 }
@@ -381,6 +390,7 @@ impl fmt::Display for Finding {
             ),
             Finding::NoHistory => f.write_str("this database has no history yet"),
             Finding::ReadOnly { reason } => write!(f, "nothing can be written: {reason}"),
+            Finding::Adoption(objection) => objection.fmt(f),
         }
     }
 }
