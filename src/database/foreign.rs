@@ -457,7 +457,11 @@ impl Tracking {
                 Identity::Number(key)
             }
             Tool::NodePgMigrate | Tool::Prisma => Identity::Stem(key),
-            Tool::SqlMigrate | Tool::GraphileMigrate => Identity::Filename(key),
+            Tool::SqlMigrate => Identity::Filename(key),
+            // The table has `000002.sql` for a file `000002-email.sql`.
+            Tool::GraphileMigrate => {
+                Identity::Digits(key.strip_suffix(".sql").unwrap_or(&key).to_owned())
+            }
             Tool::Refinery | Tool::Yandex => script(&key, &cells.text(NAME)),
             // The type is a set of bits, of which the first is that of a baseline.
             Tool::Atlas

@@ -151,6 +151,12 @@ const SHAPES: &[Shape] = &[
         "_prisma_migrations",
         &["migration_name", "checksum"],
     ),
+    within(
+        Tool::Atlas,
+        "atlas_schema_revisions",
+        "atlas_schema_revisions",
+        &["version", "applied", "total"],
+    ),
     tool(
         Tool::Atlas,
         "atlas_schema_revisions",
