@@ -24,8 +24,35 @@ struct Fixture {
     /// What is renamed: from, to.
     renamed: &'static [(&'static str, &'static str)],
     options: &'static str,
-    /// Its program, and the arguments that apply `migrations`.
-    program: Option<(&'static str, fn(&Database) -> Vec<String>)>,
+    /// Its program, which finds `DATABASE_URL`, and the arguments by which it applies `migrations`.
+    program: Option<(&'static str, UrlOf, &'static str)>,
+}
+
+/// A database in the words of a tool.
+type UrlOf = fn(&Database) -> String;
+
+/// The folder of the socket in place of the host.
+fn url_by_host(database: &Database) -> String {
+    let server = &database.server;
+    let folder = server.socket.replace('/', "%2F");
+    format!(
+        "postgres://postgres@{folder}:{}/{}",
+        server.port, database.name
+    )
+}
+
+/// The folder of the socket as an option.
+fn url_by_option(database: &Database) -> String {
+    let server = &database.server;
+    format!(
+        "postgres://postgres@localhost:{}/{}?host={}",
+        server.port, database.name, server.socket
+    )
+}
+
+/// Without TLS, which Go's driver asks for.
+fn url_without_tls(database: &Database) -> String {
+    format!("{}&sslmode=disable", database.url())
 }
 
 const PLAIN: Fixture = Fixture {
@@ -92,13 +119,14 @@ impl Fixture {
     #[track_caller]
     fn check(&self) {
         self.check_on(&old_database(self.folder));
-        if let Some((program, arguments)) = self.program
+        if let Some((program, url, arguments)) = self.program
             && let Some(path) = on_the_path(program)
         {
             let database = Database::new();
             let project = applied_project(self.folder);
             let output = Command::new(path)
-                .args(arguments(&database))
+                .args(arguments.split(' '))
+                .env("DATABASE_URL", url(&database))
                 .current_dir(project.path("."))
                 .output()
                 .expect("the tool starts");
@@ -216,10 +244,6 @@ fn on_the_path(program: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|&word| word.to_owned()).collect()
-}
-
 #[test]
 fn dbmate() {
     Fixture {
@@ -227,17 +251,11 @@ fn dbmate() {
         tool: "dbmate",
         table: "public.schema_migrations",
         displaced: Some("public.schema_migrations_dbmate"),
-        program: Some(("dbmate", |database| {
-            let url = format!("{}&sslmode=disable", database.url());
-            words(&[
-                "--url",
-                &url,
-                "--migrations-dir",
-                "migrations",
-                "--no-dump-schema",
-                "up",
-            ])
-        })),
+        program: Some((
+            "dbmate",
+            url_without_tls,
+            "--migrations-dir migrations --no-dump-schema up",
+        )),
         ..PLAIN
     }
     .check();
@@ -280,21 +298,7 @@ fn sqlx() {
             "20240101000000_create_t.sql",
             "20240102000000_add_email.sql",
         ],
-        program: Some(("sqlx", |database| {
-            let server = &database.server;
-            let url = format!(
-                "postgres://postgres@localhost:{}/{}?host={}",
-                server.port, database.name, server.socket
-            );
-            words(&[
-                "migrate",
-                "run",
-                "--source",
-                "migrations",
-                "--database-url",
-                &url,
-            ])
-        })),
+        program: Some(("sqlx", url_by_option, "migrate run --source migrations")),
         ..PLAIN
     }
     .check();
@@ -308,9 +312,7 @@ fn node_pg_migrate() {
         table: "public.pgmigrations",
         files: &["1704067200000_create-t.sql", "1704153600000_email.sql"],
         pending: "1704240000000_u.sql",
-        program: Some(("node-pg-migrate", |database| {
-            words(&["up", "-m", "migrations", "--database-url", &database.url()])
-        })),
+        program: Some(("node-pg-migrate", Database::url, "up -m migrations")),
         ..PLAIN
     }
     .check();
@@ -327,22 +329,11 @@ fn diesel() {
             ("2024-01-01-000000_create_t", "20240101000000_create_t"),
             ("2024-01-02-000000_email", "20240102000000_email"),
         ],
-        program: Some(("diesel", |database| {
-            let server = &database.server;
-            let folder = server.socket.replace('/', "%2F");
-            let url = format!(
-                "postgres://postgres@{folder}:{}/{}",
-                server.port, database.name
-            );
-            words(&[
-                "migration",
-                "run",
-                "--migration-dir",
-                "migrations",
-                "--database-url",
-                &url,
-            ])
-        })),
+        program: Some((
+            "diesel",
+            url_by_host,
+            "migration run --migration-dir migrations",
+        )),
         ..PLAIN
     }
     .check();
@@ -360,6 +351,11 @@ fn refinery() {
             ("V1__create_t.sql", "0001_create_t.sql"),
             ("V2__email.sql", "0002_email.sql"),
         ],
+        program: Some((
+            "refinery",
+            url_by_host,
+            "migrate -e DATABASE_URL -p migrations",
+        )),
         ..PLAIN
     }
     .check();
@@ -526,33 +522,32 @@ fn postgres_migrations() {
 }
 
 /// A hand-made runner whose files also create its table: on an old database, and on a fresh one, where `up` leaves out
-/// what the files do to the table.
+/// what the files do to the table. `said` is what it says of each file then.
 #[track_caller]
-fn check_hand_made(fixture: &Fixture, left_out: &[&str]) {
+fn check_hand_made(fixture: &Fixture, said: &[(&str, &str)]) {
     fixture.check();
     let project =
         applied_project(fixture.folder).migration(fixture.pending, "CREATE TABLE u (id int);\n");
     let database = Database::new();
-    let mut said: Vec<String> = Vec::new();
+    let table = fixture
+        .displaced
+        .map_or("public.schema_migrations", |_| fixture.table);
+    let mut stderr: Vec<String> = Vec::new();
     for file in fixture.files.iter().chain([&fixture.pending]) {
-        let notices = left_out.iter().filter(|place| place.starts_with(file));
-        let table = if fixture.options.is_empty() {
-            "public"
-        } else {
-            "kb"
-        };
-        said.extend(notices.map(|place| {
-            format!(
-                "notice: migrations/{place}: a statement for {table}.schema_migrations is left out; onward keeps its history itself"
-            )
+        let of_file = said.iter().filter(|(name, _)| name == file);
+        stderr.extend(of_file.map(|(file, what)| match what.parse::<usize>() {
+            Ok(line) => format!(
+                "notice: migrations/{file}:{line}: a statement for {table} is left out; onward keeps its history itself"
+            ),
+            Err(_) => format!("{file}: {what}"),
         }));
-        said.push(format!("applied {file} (<time>)"));
+        stderr.push(format!("applied {file} (<time>)"));
     }
     let all = [fixture.files, &[fixture.pending]].concat();
     project.run(&database, fixture.options).gives(
         0,
         &format!("Applied {} migrations: {}\n", all.len(), all.join(", ")),
-        &lines(&said),
+        &lines(&stderr),
     );
     project.run(&database, fixture.options).gives(
         0,
@@ -563,12 +558,19 @@ fn check_hand_made(fixture: &Fixture, left_out: &[&str]) {
         "",
     );
     assert_eq!(database.query("SELECT count(*) FROM u"), ["0"]);
-    project.run(&database, &format!("adopt {}", fixture.options)).gives(3, "", &format!(
-        "refused: this database has a history already, in {}.schema_migrations\n  see what it holds: onward status{}\n\
-         error: refused, for 1 reason\n  nothing was changed\n",
-        if fixture.options.is_empty() { "public" } else { "kb" },
-        if fixture.options.is_empty() { String::new() } else { format!(" {}", fixture.options) }
-    ));
+    let flags = if fixture.options.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", fixture.options)
+    };
+    project.run(&database, &format!("adopt{flags}")).gives(
+        3,
+        "",
+        &format!(
+            "refused: this database has a history already, in {table}\n  see what it holds: onward status{flags}\n\
+             error: refused, for 1 reason\n  nothing was changed\n"
+        ),
+    );
 }
 
 #[test]
@@ -586,7 +588,7 @@ fn hand_made_a() {
         displaced: Some("public.schema_migrations_hand_made"),
         ..PLAIN
     };
-    check_hand_made(&fixture, &["000_schema_migrations.sql:1"]);
+    check_hand_made(&fixture, &[("000_schema_migrations.sql", "1")]);
 }
 
 #[test]
@@ -606,7 +608,14 @@ fn hand_made_b() {
         ..PLAIN
     };
     let file = "0000_create_migration_tracking.sql";
-    check_hand_made(&fixture, &[&format!("{file}:2"), &format!("{file}:11")]);
+    check_hand_made(
+        &fixture,
+        &[
+            (file, "2"),
+            (file, "11"),
+            (file, "1 statement skipped, as already done"),
+        ],
+    );
 }
 
 #[test]
@@ -624,7 +633,7 @@ fn hand_made_c() {
         displaced: Some("public.schema_migrations_hand_made"),
         ..PLAIN
     };
-    check_hand_made(&fixture, &["000-create-migrations-table.sql:1"]);
+    check_hand_made(&fixture, &[("000-create-migrations-table.sql", "1")]);
 }
 
 #[test]
@@ -643,10 +652,10 @@ fn hand_made_d() {
         ..PLAIN
     };
     let left_out = [
-        "000_migration_tracking.sql:1",
-        "000_migration_tracking.sql:6",
-        "001_create_t.sql:3",
-        "002_email.sql:2",
+        ("000_migration_tracking.sql", "1"),
+        ("000_migration_tracking.sql", "6"),
+        ("001_create_t.sql", "3"),
+        ("002_email.sql", "2"),
     ];
     check_hand_made(&fixture, &left_out);
 }
