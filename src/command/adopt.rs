@@ -132,19 +132,26 @@ impl Run<'_> {
         seen: &Survey,
         old: &Tracking,
     ) -> Result<Option<QualifiedName>> {
-        let table = seen.table.as_ref().ok_or_else(no_schema)?;
-        if table.0 != old.table {
-            return Ok(None);
-        }
-        let name = old.new_name();
-        if Tracking::is_taken(session, &name).map_err(cannot_read(old))? {
-            let objection = Objection::NameTaken {
-                table: old.table.to_string(),
+        let table = &seen.table.as_ref().ok_or_else(no_schema)?.0;
+        let mut taken =
+            |name: &QualifiedName| Tracking::is_taken(session, name).map_err(cannot_read(old));
+        let objection = if *table == old.table {
+            let name = old.new_name();
+            if !taken(&name)? {
+                return Ok(Some(name));
+            }
+            Objection::NameTaken {
+                table: table.to_string(),
                 name: name.to_string(),
-            };
-            return self.refuse(Finding::Adoption(objection));
-        }
-        Ok(Some(name))
+            }
+        } else if taken(table)? {
+            Objection::InTheWay {
+                table: table.to_string(),
+            }
+        } else {
+            return Ok(None);
+        };
+        self.refuse(Finding::Adoption(objection))
     }
 
     /// Matches rows and files; what must be said of it.

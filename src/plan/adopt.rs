@@ -126,6 +126,10 @@ pub enum Objection {
         tool: Tool,
         table: String,
     },
+    /// Something else stands where the history would be.
+    InTheWay {
+        table: String,
+    },
     /// The old table would have to be renamed, and there is something of that name.
     NameTaken {
         table: String,
@@ -387,6 +391,7 @@ impl Objection {
             | Objection::NoTable { .. }
             | Objection::SeveralTables { .. }
             | Objection::NotFiles { .. }
+            | Objection::InTheWay { .. }
             | Objection::NameTaken { .. } => Severity::Refusal,
         }
     }
@@ -406,6 +411,7 @@ impl Objection {
             Objection::NoTable { .. } => "no_foreign_history",
             Objection::SeveralTables { .. } => "several_foreign_histories",
             Objection::NotFiles { .. } => "not_files",
+            Objection::InTheWay { .. } => "in_the_way",
             Objection::NameTaken { .. } => "name_taken",
         }
     }
@@ -451,6 +457,9 @@ impl Objection {
             }
             Objection::NotFiles { .. } => {
                 "record the files that the database contains already: onward baseline --through VERSION".to_owned()
+            }
+            Objection::InTheWay { .. } => {
+                "keep onward's history in a table of another name, with --table [SCHEMA.]NAME or ONWARD_TABLE".to_owned()
             }
             Objection::NameTaken { name, .. } => format!("rename or drop {name}, then: onward adopt"),
         }
@@ -553,6 +562,13 @@ impl fmt::Display for Objection {
                 "the migrations of {tool} (in {}) are no SQL files that onward could match",
                 Escaped(table)
             ),
+            Objection::InTheWay { table } => {
+                write!(
+                    f,
+                    "another {} stands where onward's history would be",
+                    Escaped(table)
+                )
+            }
             Objection::NameTaken { table, name } => write!(
                 f,
                 "{} has the name of onward's history, and cannot be renamed: there is a {}",

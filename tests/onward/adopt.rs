@@ -676,3 +676,838 @@ fn hand_made_e() {
     };
     check_hand_made(&fixture, &[]);
 }
+
+/// What is recorded of each file: name, version, kind, time, duration, who, and whether there is a checksum.
+fn recorded(database: &Database) -> Vec<String> {
+    database.query(
+        "SELECT filename, version, description, kind || ' ' || status, to_char(applied_at AT TIME ZONE 'UTC', \
+         'YYYY-MM-DD HH24:MI:SS.MS'), execution_time_ms, applied_by, checksum IS NOT NULL AND sql_checksum IS NOT NULL \
+         FROM public.schema_migrations ORDER BY id",
+    )
+}
+
+/// A refused `adopt`, which changes nothing: neither the database nor the files.
+#[track_caller]
+fn check_refused(project: &Project, database: &Database, arguments: &str, stderr: &str) {
+    let (dump, files) = (database.full_dump(), project.migrations());
+    project
+        .run(database, &format!("adopt {arguments}"))
+        .gives(3, "", stderr);
+    assert_eq!(database.full_dump(), dump);
+    assert_eq!(project.migrations(), files);
+}
+
+/// Two files, of which this table says something.
+fn two(table: &str) -> (Project, Database) {
+    let project = Project::new()
+        .migration("001_a.sql", "CREATE TABLE a (x int);\n")
+        .migration("002_b.sql", "CREATE TABLE b (x int);\n");
+    (
+        project,
+        Database::with(&format!("CREATE TABLE a (x int); {table}")),
+    )
+}
+
+const DBMATE: &str = "CREATE TABLE schema_migrations (version varchar(128) PRIMARY KEY);\n\
+    INSERT INTO schema_migrations VALUES ('001');\n";
+
+const SQLX: &str = "CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY, description text NOT NULL, installed_on timestamptz NOT NULL \
+    DEFAULT now(), success boolean NOT NULL, checksum bytea NOT NULL, execution_time bigint NOT NULL);\n";
+
+#[test]
+fn rows_keep_their_times_and_names() {
+    let (project, database) = old("flyway", "0003_u.sql");
+    project
+        .run(&database, "adopt --rename-files -q")
+        .gives(0, "", "");
+    assert_eq!(
+        recorded(&database),
+        [
+            "0001_create_t.sql|0001|create t|adopted applied|2024-01-01 10:00:00.000|12|deployer|t",
+            "0002_email.sql|0002|email|adopted applied|2024-01-02 10:00:00.500|7|deployer|t",
+        ]
+    );
+    let (project, database) = old("hand-made-e", "20240103_u.sql");
+    project.run(&database, "adopt -q").gives(0, "", "");
+    assert_eq!(
+        recorded(&database)[1..],
+        [
+            "20240101_create_t.sql|20240101|create t|adopted applied|2024-01-01 10:00:00.000|NULL|postgres|t",
+            "20240102_email.sql|20240102|email|adopted applied|2024-01-02 10:00:00.500|NULL|postgres|t",
+        ]
+    );
+    assert_eq!(
+        database.value("SELECT started_at = '2024-01-02 10:00:00+00' AND tool_version LIKE 'onward %' FROM schema_migrations WHERE version = '20240102'"),
+        "t"
+    );
+    let (project, database) = old("goose", "00003_u.sql");
+    project.run(&database, "adopt -q").gives(0, "", "");
+    assert_eq!(
+        recorded(&database)[1],
+        "00002_email.sql|00002|email|adopted applied|2024-01-04 10:00:00.000|NULL|postgres|t"
+    );
+    let (project, database) = old("atlas", "20240103000000_u.sql");
+    project.run(&database, "adopt -q").gives(0, "", "");
+    assert_eq!(
+        recorded(&database)[0],
+        "20240101000000_create_t.sql|20240101000000|create t|adopted applied|2024-01-01 10:00:00.000|5|postgres|t"
+    );
+}
+
+#[test]
+fn a_displaced_table_leaves_its_names_to_ours() {
+    let (project, database) = old("hand-made-b", "0003_u.sql");
+    let before = database.query("SELECT * FROM kb.schema_migrations ORDER BY id");
+    project
+        .run(&database, "adopt -q --table kb.schema_migrations")
+        .gives(0, "", "");
+    assert_eq!(
+        database.query("SELECT * FROM kb.schema_migrations_hand_made ORDER BY id"),
+        before
+    );
+    let names = "SELECT relname, relkind FROM pg_class WHERE relnamespace = 'kb'::regnamespace AND relkind <> 'c' ORDER BY 1";
+    assert_eq!(
+        database.query(names),
+        [
+            "idx_schema_migrations_filename|i",
+            "schema_migrations|r",
+            "schema_migrations_filename_idx|i",
+            "schema_migrations_filename_key|i",
+            "schema_migrations_hand_made|r",
+            "schema_migrations_hand_made_id_seq|S",
+            "schema_migrations_hand_made_pkey|i",
+            "schema_migrations_id_seq|S",
+            "schema_migrations_pkey|i",
+        ]
+    );
+}
+
+#[test]
+fn a_table_in_a_schema_off_the_search_path_is_found_and_left_alone() {
+    let (project, database) = old("hand-made-b", "0003_u.sql");
+    project.run(&database, "adopt").gives(
+        0,
+        r"
+        adopted 0000_create_migration_tracking.sql
+        adopted 0001_create_t.sql
+        adopted 0002_email.sql
+        Adopted 3 migrations from a hand-made runner; 1 pending
+    ",
+        "",
+    );
+    assert!(database.has("kb.schema_migrations") && database.has("public.schema_migrations"));
+    project.run(&database, "").gives(
+        0,
+        "Applied 1 migration: 0003_u.sql\n",
+        "applied 0003_u.sql (<time>)\n",
+    );
+}
+
+#[test]
+fn a_file_that_is_not_what_was_applied_is_refused() {
+    let (project, database) = old("sqlx", "20240103000000_u.sql");
+    let names = [
+        "20240101000000_create_t.sql",
+        "20240102000000_add_email.sql",
+    ];
+    let texts =
+        names.map(|name| fs::read_to_string(project.path("migrations").join(name)).unwrap());
+    for (name, text) in names.iter().zip(&texts) {
+        project.write(&format!("migrations/{name}"), format!("{text}\n"));
+    }
+    check_refused(
+        &project,
+        &database,
+        "",
+        r"
+        refused: 20240101000000_create_t.sql is not what sqlx has applied: its checksum is another
+        refused: 20240102000000_add_email.sql is not what sqlx has applied: its checksum is another
+          restore the file as it was applied (what changed belongs into a new file), or have sqlx accept the change; then: onward adopt
+        error: refused, for 2 reasons
+          nothing was changed
+    ",
+    );
+    for (name, text) in names.iter().zip(&texts) {
+        project.write(&format!("migrations/{name}"), text);
+    }
+    project.run(&database, "adopt -q").gives(0, "", "");
+}
+
+#[test]
+fn every_checksum_that_is_kept_is_compared() {
+    for (folder, file, shown) in [
+        (
+            "prisma",
+            "20240102000000_email/migration.sql",
+            "20240102000000_email",
+        ),
+        ("flyway", "V2__email.sql", "V2__email.sql"),
+        ("refinery", "V2__email.sql", "V2__email.sql"),
+        (
+            "atlas",
+            "20240102000000_email.sql",
+            "20240102000000_email.sql",
+        ),
+        ("graphile-migrate", "000002-email.sql", "000002-email.sql"),
+        ("postgres-migrations", "2_email.sql", "2_email.sql"),
+        ("hand-made-b", "0002_email.sql", "0002_email.sql"),
+        ("hand-made-c", "002-email.sql", "002-email.sql"),
+    ] {
+        let project = applied_project(folder);
+        let database = old_database(folder);
+        let path = format!("migrations/{file}");
+        let text = fs::read_to_string(project.path(&path)).unwrap();
+        project.write(&path, text.replace("email text", "email  text"));
+        let outcome = project.run(&database, "adopt --rename-files").outcome();
+        outcome.exits(3);
+        let says = format!("refused: {shown} is not what ");
+        assert!(outcome.stderr.starts_with(&says), "{outcome}");
+        assert!(
+            outcome.stderr.contains("refused, for 1 reason\n"),
+            "{outcome}"
+        );
+    }
+}
+
+#[test]
+fn a_row_whose_file_is_gone_is_recorded_all_the_same() {
+    let (project, database) = old("hand-made-c", "003-u.sql");
+    project.remove("migrations/001-create-t.sql");
+    project.run(&database, "adopt").gives(
+        0,
+        r"
+        adopted 000-create-migrations-table.sql
+        adopted 001-create-t
+        adopted 002-email.sql
+        renamed the table public.schema_migrations to public.schema_migrations_hand_made
+        Adopted 3 migrations from a hand-made runner; 1 pending
+    ",
+        r"
+        warning: a hand-made runner has applied 001-create-t, and there is no file of it
+          the history gets it without a checksum, and up will call it missing; restore the file if it should be there
+    ",
+    );
+    assert_eq!(
+        recorded(&database)[1],
+        "001-create-t|001|create t|adopted applied|2024-01-01 10:00:00.000|12|postgres|f"
+    );
+    project.run(&database, "").gives(
+        0,
+        "Applied 1 migration: 003-u.sql\n",
+        r"
+        warning: 001-create-t was applied on <when>, and the file is missing
+          restore the file from version control
+        applied 003-u.sql (<time>)
+    ",
+    );
+}
+
+#[test]
+fn a_file_below_the_newest_without_a_row_stays_pending() {
+    let (project, database) = two(
+        "CREATE TABLE schema_migrations (version varchar(128) PRIMARY KEY); INSERT INTO schema_migrations VALUES ('002')",
+    );
+    project.remove("migrations/001_a.sql");
+    project.write("migrations/001_c.sql", "CREATE TABLE c (x int);\n");
+    project.run(&database, "adopt -q").gives(0, "", "");
+    project.run(&database, "").gives(
+        0,
+        "Applied 1 migration: 001_c.sql\n",
+        r"
+        warning: 001_c.sql is out of order: 002_b.sql is applied already
+          number a new file after the newest applied one
+        applied 001_c.sql (<time>)
+    ",
+    );
+}
+
+#[test]
+fn what_was_left_half_done_is_refused() {
+    let (project, database) = two(
+        "CREATE TABLE schema_migrations (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL); \
+         INSERT INTO schema_migrations VALUES (2, true)",
+    );
+    check_refused(
+        &project,
+        &database,
+        "",
+        r"
+        refused: golang-migrate has not finished 2: it failed half-way, or is under way
+          finish its work or undo it by hand, and tell golang-migrate: migrate force VERSION; then: onward adopt
+        error: refused, for 1 reason
+          nothing was changed
+    ",
+    );
+    database.execute("UPDATE schema_migrations SET version = 1, dirty = false");
+    project.run(&database, "adopt -q").gives(0, "", "");
+    project.run(&database, "-q").gives(0, "", "");
+
+    let (project, database) = two(&format!(
+        "{SQLX} INSERT INTO _sqlx_migrations VALUES (1, 'a', now(), false, '\\x00', -1)"
+    ));
+    check_refused(
+        &project,
+        &database,
+        "",
+        r#"
+        refused: sqlx has not finished 1_a.sql: it failed half-way, or is under way
+          finish its work or undo it by hand, and tell sqlx: UPDATE "public"."_sqlx_migrations" SET success = true for its row, or DELETE that row; then: onward adopt
+        error: refused, for 1 reason
+          nothing was changed
+    "#,
+    );
+
+    let half_done = |folder: &str, change: &str| {
+        let (project, database) = old(folder, "9999_u.sql");
+        database.execute(change);
+        let outcome = project.run(&database, "adopt --rename-files").outcome();
+        outcome.exits(3);
+        assert!(outcome.stderr.contains(" has not finished "), "{outcome}");
+        assert!(
+            outcome.stderr.contains("refused, for 1 reason\n"),
+            "{outcome}"
+        );
+    };
+    half_done(
+        "flyway",
+        "UPDATE flyway_schema_history SET success = false WHERE version = '2'",
+    );
+    half_done(
+        "prisma",
+        "UPDATE _prisma_migrations SET finished_at = NULL WHERE finished_at > '2024-01-02'",
+    );
+    half_done(
+        "atlas",
+        "UPDATE atlas_schema_revisions.atlas_schema_revisions SET total = 2 WHERE version LIKE '2024%2000000'",
+    );
+    half_done(
+        "hand-made-e",
+        "UPDATE migration_status SET status = 'running' WHERE migration_name LIKE '%email'",
+    );
+}
+
+#[test]
+fn several_tools_are_told_apart_by_name() {
+    let (project, database) = two(&format!(
+        "{SQLX} CREATE SCHEMA old; CREATE TABLE pgmigrations (id serial, name varchar(255) NOT NULL, run_on timestamp NOT NULL); \
+         INSERT INTO pgmigrations (name, run_on) VALUES ('001_a', now()); \
+         CREATE TABLE old._sqlx_migrations (LIKE public._sqlx_migrations)"
+    ));
+    check_refused(
+        &project,
+        &database,
+        "",
+        r"
+        refused: several tools keep a history in this database: sqlx in public._sqlx_migrations, node-pg-migrate in public.pgmigrations
+          choose one: onward adopt --from sqlx, or onward adopt --from node-pg-migrate
+        error: refused, for 1 reason
+          nothing was changed
+    ",
+    );
+    check_refused(
+        &project,
+        &database,
+        "--from goose",
+        r"
+        refused: there is no history of goose in this database
+          looked in all schemas for the tables of hand-made, dbmate, rails, golang-migrate, goose, sqlx, node-pg-migrate, diesel, refinery, flyway, prisma, tern, supabase, atlas, sql-migrate, graphile-migrate, geni, ecto, yandex-pgmigrate, postgres-migrations; record what is applied already: onward baseline --through VERSION
+        error: refused, for 1 reason
+          nothing was changed
+    ",
+    );
+    project
+        .run(&database, "adopt --dry-run --from old._sqlx_migrations")
+        .gives(
+            0,
+            r"
+            would leave 001_a.sql pending
+            would leave 002_b.sql pending
+            Would adopt 0 migrations from sqlx; 2 would be pending
+        ",
+            "",
+        );
+    project
+        .run(&database, "adopt --from Node-PG-migrate")
+        .gives(
+            0,
+            r"
+            adopted 001_a.sql
+            Adopted 1 migration from node-pg-migrate; 1 pending
+        ",
+            "",
+        );
+}
+
+#[test]
+fn two_tables_of_one_tool_are_told_apart_by_table() {
+    let (project, database) = two(
+        "CREATE SCHEMA x; CREATE SCHEMA y; CREATE TABLE x.pgmigrations (id serial, name varchar(255) NOT NULL, run_on timestamp NOT NULL); \
+         CREATE TABLE y.pgmigrations (LIKE x.pgmigrations)",
+    );
+    check_refused(
+        &project,
+        &database,
+        "--from node-pg-migrate",
+        r"
+        refused: several tools keep a history in this database: node-pg-migrate in x.pgmigrations, node-pg-migrate in y.pgmigrations
+          choose one: onward adopt --from x.pgmigrations, or onward adopt --from y.pgmigrations
+        error: refused, for 1 reason
+          nothing was changed
+    ",
+    );
+    project
+        .run(&database, "adopt -q --from y.pgmigrations")
+        .gives(0, "", "");
+}
+
+#[test]
+fn another_table_where_ours_would_be_is_left_alone() {
+    let (project, database) = two(&format!("{DBMATE} {SQLX}"));
+    check_refused(
+        &project,
+        &database,
+        "--from sqlx",
+        r"
+        refused: another public.schema_migrations stands where onward's history would be
+          keep onward's history in a table of another name, with --table [SCHEMA.]NAME or ONWARD_TABLE
+        error: refused, for 1 reason
+          nothing was changed
+    ",
+    );
+    project
+        .run(&database, "adopt -q --from sqlx --table onward_history")
+        .gives(0, "", "");
+}
+
+#[test]
+fn a_taken_name_is_not_given_to_the_old_table() {
+    let (project, database) = two(&format!(
+        "{DBMATE} CREATE VIEW schema_migrations_dbmate AS SELECT 1"
+    ));
+    check_refused(
+        &project,
+        &database,
+        "",
+        r"
+        refused: public.schema_migrations has the name of onward's history, and cannot be renamed: there is a public.schema_migrations_dbmate
+          rename or drop public.schema_migrations_dbmate, then: onward adopt
+        error: refused, for 1 reason
+          nothing was changed
+    ",
+    );
+    database.execute("DROP VIEW schema_migrations_dbmate");
+    project.run(&database, "adopt -q").gives(0, "", "");
+}
+
+#[test]
+fn nothing_to_take_over_is_said() {
+    let (project, database) = two("");
+    let looked = "looked in all schemas for the tables of hand-made, dbmate, rails, golang-migrate, goose, sqlx, node-pg-migrate, diesel, \
+        refinery, flyway, prisma, tern, supabase, atlas, sql-migrate, graphile-migrate, geni, ecto, yandex-pgmigrate, postgres-migrations; \
+        record what is applied already: onward baseline --through VERSION";
+    check_refused(
+        &project,
+        &database,
+        "",
+        &format!(
+            "refused: no other tool keeps a history in this database, as far as onward knows\n  {looked}\n\
+             error: refused, for 1 reason\n  nothing was changed\n"
+        ),
+    );
+}
+
+#[test]
+fn tools_without_files_of_sql_are_named() {
+    for (tool, table, sql) in [
+        (
+            "Alembic",
+            "public.alembic_version",
+            "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)",
+        ),
+        (
+            "Django",
+            "public.django_migrations",
+            "CREATE TABLE django_migrations (id int, app varchar(255), name varchar(255), applied timestamptz)",
+        ),
+        (
+            "Liquibase",
+            "public.databasechangelog",
+            "CREATE TABLE databasechangelog (id varchar(255), author varchar(255), filename varchar(255), md5sum varchar(35))",
+        ),
+        (
+            "SeaORM",
+            "public.seaql_migrations",
+            "CREATE TABLE seaql_migrations (version varchar PRIMARY KEY, applied_at bigint)",
+        ),
+        (
+            "Kysely",
+            "public.kysely_migration",
+            "CREATE TABLE kysely_migration (name varchar(255) PRIMARY KEY, timestamp varchar(255))",
+        ),
+        (
+            "Drizzle",
+            "drizzle.__drizzle_migrations",
+            "CREATE SCHEMA drizzle; CREATE TABLE drizzle.__drizzle_migrations (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint)",
+        ),
+        (
+            "Sqitch",
+            "sqitch.changes",
+            "CREATE SCHEMA sqitch; CREATE TABLE sqitch.changes (change_id text PRIMARY KEY, script_hash text, change text)",
+        ),
+    ] {
+        let (project, database) = two(sql);
+        check_refused(
+            &project,
+            &database,
+            "",
+            &format!(
+                "refused: the migrations of {tool} (in {table}) are no SQL files that onward could match\n  \
+                 record the files that the database contains already: onward baseline --through VERSION\n\
+                 error: refused, for 1 reason\n  nothing was changed\n"
+            ),
+        );
+        project.run(&database, "").gives(
+            3,
+            "",
+            &format!(
+                "refused: {tool} keeps the history of this database, in {table}\n  \
+                 record what that tool has applied already: onward baseline --through VERSION\n\
+                 error: refused, for 1 reason\n  nothing was changed\n"
+            ),
+        );
+        project
+            .run(&database, "baseline -q --through 001")
+            .gives(0, "", "");
+        project.run(&database, "-q").gives(0, "", "");
+        assert!(database.has("b"), "{tool}");
+    }
+}
+
+#[test]
+fn names_that_onward_cannot_order_are_refused_with_their_renames() {
+    let (project, database) = old("flyway", "V10__u.sql");
+    project.write(
+        "migrations/R__views.sql",
+        "CREATE OR REPLACE VIEW v AS SELECT 1;\n",
+    );
+    let renames = r"
+        refused: V1__create_t.sql -> 0001_create_t.sql: names are ordered byte by byte, so onward needs 0001_create_t.sql
+        refused: U2__email.sql -> 0002_email.down.sql: the way back stands beside its migration as 0002_email.down.sql
+        refused: V2__email.sql -> 0002_email.sql: names are ordered byte by byte, so onward needs 0002_email.sql
+        refused: V10__u.sql -> 0010_u.sql: names are ordered byte by byte, so onward needs 0010_u.sql
+        refused: R__views.sql -> _R__views.sql: onward runs a file once, and ignores _R__views.sql
+          rename the files in version control; or have it done: onward adopt --rename-files
+        error: refused, for 5 reasons
+          nothing was changed
+    ";
+    check_refused(&project, &database, "", renames);
+    // A dry run shows the rest, too.
+    project.run(&database, "adopt --dry-run").gives(
+        3,
+        r"
+        would rename V1__create_t.sql to 0001_create_t.sql
+        would rename U2__email.sql to 0002_email.down.sql
+        would rename V2__email.sql to 0002_email.sql
+        would rename V10__u.sql to 0010_u.sql
+        would rename R__views.sql to _R__views.sql
+        would adopt 0001_create_t.sql
+        would adopt 0002_email.sql
+        would leave 0010_u.sql pending
+        Would adopt 2 migrations from Flyway; 1 would be pending
+    ",
+        renames,
+    );
+    // Renamed by hand, on this database and on any other of the project.
+    for (from, to) in [
+        ("V1__create_t.sql", "0001_create_t.sql"),
+        ("U2__email.sql", "0002_email.down.sql"),
+        ("V2__email.sql", "0002_email.sql"),
+        ("V10__u.sql", "0010_u.sql"),
+        ("R__views.sql", "_R__views.sql"),
+    ] {
+        project.rename(&format!("migrations/{from}"), &format!("migrations/{to}"));
+    }
+    for database in [&database, &old_database("flyway")] {
+        project.run(database, "adopt").gives(
+            0,
+            r"
+            adopted 0001_create_t.sql
+            adopted 0002_email.sql
+            Adopted 2 migrations from Flyway; 1 pending
+        ",
+            "",
+        );
+        project.run(database, "-q").gives(0, "", "");
+        assert!(database.has("u"));
+    }
+}
+
+#[test]
+fn files_that_a_run_has_renamed_before_it_died_are_found_again() {
+    let (project, database) = old("flyway", "V10__u.sql");
+    project.rename(
+        "migrations/V1__create_t.sql",
+        "migrations/0001_create_t.sql",
+    );
+    project.run(&database, "adopt --rename-files").gives(
+        0,
+        r"
+        renamed U2__email.sql to 0002_email.down.sql
+        renamed V2__email.sql to 0002_email.sql
+        renamed V10__u.sql to 0010_u.sql
+        adopted 0001_create_t.sql
+        adopted 0002_email.sql
+        Adopted 2 migrations from Flyway; 1 pending
+    ",
+        "",
+    );
+    project.run(&database, "-q").gives(0, "", "");
+}
+
+#[test]
+fn a_new_name_that_is_taken_is_refused_before_anything_connects() {
+    let project = Project::new()
+        .migration("V1__a.sql", "SELECT 1;")
+        .migration("0001_a.sql", "SELECT 1;");
+    project
+        .run_alone("adopt --rename-files")
+        .env("DATABASE_URL", "postgres://nobody@localhost:1/x")
+        .gives(
+            2,
+            "",
+            r"
+        migrations/V1__a.sql: would be renamed 0001_a.sql, and there is such a file
+          rename one of them by hand
+          mend the files; nothing was run
+    ",
+        );
+}
+
+#[test]
+fn baselines_and_undone_migrations_of_flyway_count_as_it_means_them() {
+    let project = Project::new()
+        .migration("0001_a.sql", "CREATE TABLE a (x int);\n")
+        .migration("0002_b.sql", "CREATE TABLE b (x int);\n")
+        .migration("0003_c.sql", "CREATE TABLE c (x int);\n")
+        .migration("0004_d.sql", "CREATE TABLE d (x int);\n");
+    let database = Database::new();
+    let table = fs::read_to_string(fixture_folder("flyway").join("history.sql")).unwrap();
+    database.execute(table.split("INSERT").next().unwrap());
+    database.execute(
+        "INSERT INTO flyway_schema_history VALUES
+        (0, NULL, '<< Flyway Schema Creation >>', 'SCHEMA', '\"app\"', NULL, 'deployer', now(), 0, true),
+        (1, '2', '<< Flyway Baseline >>', 'BASELINE', '<< Flyway Baseline >>', NULL, 'deployer', '2024-01-01', 0, true),
+        (2, '3', 'c', 'SQL', 'V3__c.sql', NULL, 'deployer', '2024-01-02', 1, true),
+        (3, '4', 'd', 'SQL', 'V4__d.sql', NULL, 'deployer', '2024-01-03', 1, true),
+        (4, '4', 'd', 'UNDO_SQL', 'U4__d.sql', NULL, 'deployer', '2024-01-04', 1, true),
+        (5, NULL, 'views', 'SQL', 'R__views.sql', 17, 'deployer', '2024-01-05', 1, true)",
+    );
+    project.run(&database, "adopt").gives(
+        0,
+        r"
+        adopted 0001_a.sql
+        adopted 0002_b.sql
+        adopted 0003_c.sql
+        Adopted 3 migrations from Flyway; 1 pending
+    ",
+        r"
+        warning: Flyway runs R__views.sql again whenever it changes
+          onward runs a file once: whenever it changes, put its text into a new numbered file
+    ",
+    );
+    project.run(&database, "").gives(
+        0,
+        "Applied 1 migration: 0004_d.sql\n",
+        "applied 0004_d.sql (<time>)\n",
+    );
+}
+
+#[test]
+fn a_number_that_two_files_have_is_not_guessed_at() {
+    let (project, database) = two(DBMATE);
+    project.write("migrations/001_z.sql", "CREATE TABLE z (x int);\n");
+    check_refused(
+        &project,
+        &database,
+        "",
+        r"
+        refused: dbmate has applied 001, and several files have this number: 001_a.sql, 001_z.sql
+          begin the names of those that were not applied with _ , adopt, then give them numbers of their own
+        error: refused, for 1 reason
+          nothing was changed
+    ",
+    );
+    project.rename("migrations/001_z.sql", "migrations/_001_z.sql");
+    project.run(&database, "adopt -q").gives(0, "", "");
+    project.rename("migrations/_001_z.sql", "migrations/003_z.sql");
+    project.run(&database, "-q").gives(0, "", "");
+    assert!(database.has("b") && database.has("z"));
+}
+
+#[test]
+fn a_tool_that_is_at_work_is_left_to_it() {
+    let keys = [
+        ("tern", "001_u.sql", "9628173550095224"),
+        ("sqlx", "20240103000000_u.sql", ""),
+        ("node-pg-migrate", "1704240000000_u.sql", "7241865325823964"),
+        ("goose", "00003_u.sql", "4097083626"),
+        ("graphile-migrate", "000003-u.sql", "4727445306447283"),
+        ("prisma", "20240103000000_u.sql", "72707369"),
+        ("flyway", "V3__u.sql", "77431708279161 + 12345"),
+    ];
+    for (folder, pending, key) in keys {
+        let (project, database) = old(folder, pending);
+        let key = match key {
+            // 0x3d32ad9e times the CRC-32 of the database's name, which other tests compare with sqlx.
+            "" => (0x3D32_AD9E * i64::from(crc32(&database.name))).to_string(),
+            key => key.to_owned(),
+        };
+        let mut runner = database.connect();
+        runner
+            .batch_execute(&format!("SELECT pg_advisory_lock({key})"))
+            .unwrap();
+        let before = database.full_dump();
+        let outcome = project.run(&database, "adopt --rename-files").outcome();
+        outcome.exits(3);
+        let says = " is at work on this database (pid <pid>)\n  let it end, then: onward adopt\n";
+        assert!(outcome.stderr.contains(says), "{folder}: {outcome}");
+        assert_eq!(database.full_dump(), before);
+        drop(runner);
+    }
+}
+
+/// CRC-32 by the definition: the remainder of the bits, reflected.
+fn crc32(text: &str) -> u32 {
+    let mut sum = u32::MAX;
+    for byte in text.bytes() {
+        sum ^= u32::from(byte);
+        for _ in 0..8 {
+            sum = if sum & 1 == 1 {
+                sum >> 1 ^ 0xEDB8_8320
+            } else {
+                sum >> 1
+            };
+        }
+    }
+    !sum
+}
+
+#[test]
+fn the_old_table_is_waited_for() {
+    let (project, database) = two(DBMATE);
+    let mut runner = database.connect();
+    runner
+        .batch_execute(
+            "BEGIN; INSERT INTO schema_migrations VALUES ('002'); CREATE TABLE b (x int)",
+        )
+        .unwrap();
+    let before = database.value("SELECT oid FROM pg_class WHERE relname = 'schema_migrations'");
+    let outcome = project
+        .run(&database, "adopt --max-wait 1s --lock-timeout 100ms")
+        .outcome();
+    outcome.exits(5);
+    assert_eq!(
+        database.value("SELECT oid FROM pg_class WHERE relname = 'schema_migrations'"),
+        before
+    );
+    // What the other runner commits meanwhile is taken over, too.
+    let running = project.run(&database, "adopt --lock-timeout 100ms").start();
+    crate::support::wait_until("adopt waits for the table", || {
+        database.value("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'schema_migrations'::regclass") == "1"
+    });
+    runner.batch_execute("COMMIT").unwrap();
+    running.outcome().gives(
+        0,
+        r"
+        adopted 001_a.sql
+        adopted 002_b.sql
+        renamed the table public.schema_migrations to public.schema_migrations_dbmate
+        Adopted 2 migrations from dbmate; 0 pending
+    ",
+        "",
+    );
+}
+
+#[test]
+fn two_at_once_adopt_once() {
+    let (project, database) = two(DBMATE);
+    let runs = [(); 2].map(|()| project.run(&database, "adopt -q").start());
+    let mut codes = runs.map(|run| {
+        let outcome = run.outcome();
+        u8::from(outcome.stderr.contains("has a history already"))
+    });
+    codes.sort_unstable();
+    assert_eq!(codes, [0, 1]);
+    assert_eq!(database.history(), ["001_a.sql|adopted|applied"]);
+}
+
+#[test]
+fn a_table_that_would_run_somebodys_code_is_not_read() {
+    let (project, database) = two(&format!(
+        "{DBMATE} ALTER TABLE schema_migrations ENABLE ROW LEVEL SECURITY"
+    ));
+    check_refused(
+        &project,
+        &database,
+        "",
+        r"
+        refused: the history public.schema_migrations cannot be trusted: it has row security
+          have the table's owner mend each point; or use a table of another name, with --table or ONWARD_TABLE
+        error: refused, for 1 reason
+          nothing was changed
+    ",
+    );
+}
+
+#[test]
+fn a_role_that_may_not_rename_the_old_table_is_told() {
+    let (project, database) = two(DBMATE);
+    let role = database.role("app");
+    database.execute(&format!(
+        "GRANT CREATE ON SCHEMA public TO {role}; GRANT ALL ON schema_migrations TO {role}"
+    ));
+    let before = database.full_dump();
+    project.run_alone("adopt").on_as(&database, &role).gives(
+        3,
+        "",
+        r"
+        error: cannot take over the history of dbmate: ERROR: must be owner of table schema_migrations (42501)
+          connect as a role that has the privilege, or have it granted
+    ",
+    );
+    assert_eq!(database.full_dump(), before);
+}
+
+#[test]
+fn a_database_that_takes_no_writes_is_refused() {
+    let (project, database) = two(DBMATE);
+    database.execute(&format!(
+        "ALTER DATABASE {} SET default_transaction_read_only = on",
+        database.name
+    ));
+    project.run(&database, "adopt").gives(
+        3,
+        "",
+        r"
+        refused: nothing can be written: the database takes no writes from this session (default_transaction_read_only)
+          connect to the primary, with a role whose default_transaction_read_only is off
+        error: refused, for 1 reason
+          nothing was changed
+    ",
+    );
+}
+
+#[test]
+fn nothing_in_the_search_path_runs_in_place_of_our_own() {
+    // A function of the user that shadows one of PostgreSQL's.
+    let (project, database) = two(&format!(
+        "{DBMATE} CREATE FUNCTION public.concat(anyelement) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'called'; END $$; \
+         CREATE FUNCTION public.now() RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN RAISE 'called'; END $$"
+    ));
+    database.execute(&format!(
+        "ALTER DATABASE {} SET search_path = public, pg_catalog",
+        database.name
+    ));
+    project.run(&database, "adopt -q").gives(0, "", "");
+    assert_eq!(database.history(), ["001_a.sql|adopted|applied"]);
+}

@@ -20,6 +20,7 @@ fn each_command_has_its_help() {
         ("status", include_str!("golden/help-status.txt")),
         ("baseline", include_str!("golden/help-baseline.txt")),
         ("repair", include_str!("golden/help-repair.txt")),
+        ("adopt", include_str!("golden/help-adopt.txt")),
         ("wait", include_str!("golden/help-wait.txt")),
     ] {
         check(&format!("{command} --help"), text);
@@ -38,6 +39,7 @@ fn help_fits_a_terminal() {
         "status --help",
         "baseline --help",
         "repair --help",
+        "adopt --help",
         "wait --help",
     ] {
         let outcome = Project::empty().run_alone(arguments).outcome();
