@@ -1,6 +1,8 @@
 //! The tables of other tools: finding, reading and locking them. What their rows mean is decided here, by tool; what
 //! becomes of them is not.
 
+use std::fmt::Write as _;
+
 use postgres::SimpleQueryRow;
 
 use super::apply::{Conditions, begin, settings};
@@ -220,6 +222,7 @@ const NOTHING: Layout = Layout {
 };
 
 /// The columns of each tool that mean something here.
+#[expect(clippy::too_many_lines, reason = "one entry for each tool")]
 fn layout(tool: Tool) -> Layout {
     match tool {
         Tool::HandMade => Layout {
@@ -546,9 +549,10 @@ fn state(tool: Tool, cells: &Cells) -> ForeignState {
         (Tool::HandMade, "" | "t" | "applied" | "completed" | "complete" | "success" | "done") => {
             ForeignState::Applied
         }
-        (Tool::HandMade, "running" | "in_progress") => ForeignState::Partial,
+        (Tool::HandMade, "running" | "in_progress")
+        | (Tool::GolangMigrate, "t")
+        | (Tool::Sqlx | Tool::Flyway, "f") => ForeignState::Partial,
         (Tool::HandMade, _) | (Tool::Goose, "f") => ForeignState::NotApplied,
-        (Tool::GolangMigrate, "t") | (Tool::Sqlx | Tool::Flyway, "f") => ForeignState::Partial,
         (Tool::Flyway, _) if cells.text(NAME).is_empty() => ForeignState::Repeatable,
         (Tool::Prisma, "") if cells.optional(APPLIED_AT).is_none() => ForeignState::Partial,
         (Tool::Prisma, rolled_back) if !rolled_back.is_empty() => ForeignState::NotApplied,
@@ -729,7 +733,8 @@ impl Held {
                 name: name.clone(),
             };
             let new = identifier(&format!("{}{ending}", new_name.name));
-            sql.push_str(&format!("ALTER {kind} {} RENAME TO {new};\n", old.quoted()));
+            // Writing to a String cannot fail.
+            let _ = writeln!(sql, "ALTER {kind} {} RENAME TO {new};", old.quoted());
         }
         sql
     }

@@ -55,7 +55,7 @@ pub fn renames(names: &[String]) -> (Vec<Rename>, Widths) {
         .filter_map(|name| {
             let (to, kind) = match Versioned::parse(name) {
                 Some(file) => file.renamed(&forward, &widths),
-                None if name.starts_with("R__") && name.ends_with(".sql") => {
+                None if name.starts_with("R__") && name.strip_suffix(".sql").is_some() => {
                     (format!("_{name}"), Kind::Repeatable)
                 }
                 None => (
@@ -125,15 +125,12 @@ impl Widths {
     /// The name of a migration of this version.
     #[must_use]
     pub fn name(&self, parts: &[&str], words: &str) -> String {
-        let digits: String = (0..self.0.len().max(parts.len()))
-            .map(|i| {
-                let part = parts.get(i).copied().unwrap_or("");
-                format!(
-                    "{part:0>width$}",
-                    width = self.0.get(i).copied().unwrap_or(1)
-                )
-            })
-            .collect();
+        let count = self.0.len().max(parts.len());
+        let digits = (0..count).fold(String::new(), |digits, i| {
+            let part = parts.get(i).copied().unwrap_or("");
+            let width = self.0.get(i).copied().unwrap_or(1);
+            format!("{digits}{part:0>width$}")
+        });
         let words = if words.is_empty() { "migration" } else { words };
         format!("{digits}_{words}.sql")
     }

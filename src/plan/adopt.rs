@@ -187,32 +187,32 @@ pub fn adopt<'a>(
 
 /// The files by what rows may call them.
 struct Index<'a> {
-    by_name: HashMap<&'a str, usize>,
-    by_stem: HashMap<&'a str, usize>,
-    by_digits: HashMap<&'a str, Vec<usize>>,
-    by_number: HashMap<&'a str, Vec<usize>>,
+    names: HashMap<&'a str, usize>,
+    stems: HashMap<&'a str, usize>,
+    digits: HashMap<&'a str, Vec<usize>>,
+    numbers: HashMap<&'a str, Vec<usize>>,
 }
 
 impl<'a> Index<'a> {
     fn of(files: &'a Files, origins: &'a Origins) -> Index<'a> {
         let mut index = Index {
-            by_name: HashMap::new(),
-            by_stem: HashMap::new(),
-            by_digits: HashMap::new(),
-            by_number: HashMap::new(),
+            names: HashMap::new(),
+            stems: HashMap::new(),
+            digits: HashMap::new(),
+            numbers: HashMap::new(),
         };
         let pairs = files.migrations.iter().zip(&origins.originals);
         for (i, (migration, original)) in pairs.enumerate() {
             let name = &migration.name;
-            index.by_name.insert(name.filename(), i);
-            index.by_name.insert(&original.name, i);
-            index.by_stem.insert(name.stem(), i);
+            index.names.insert(name.filename(), i);
+            index.names.insert(&original.name, i);
+            index.stems.insert(name.stem(), i);
             let stem = original.name.strip_suffix(".sql");
-            index.by_stem.insert(stem.unwrap_or(&original.name), i);
+            index.stems.insert(stem.unwrap_or(&original.name), i);
             let digits = name.version();
-            index.by_digits.entry(digits).or_default().push(i);
+            index.digits.entry(digits).or_default().push(i);
             let number = digits.trim_start_matches('0');
-            index.by_number.entry(number).or_default().push(i);
+            index.numbers.entry(number).or_default().push(i);
         }
         index
     }
@@ -222,15 +222,15 @@ impl<'a> Index<'a> {
         let one = |found: Option<&usize>| found.copied().into_iter().collect::<Vec<_>>();
         let all = |found: Option<&Vec<usize>>| found.cloned().unwrap_or_default();
         match identity {
-            Identity::Filename(name) => one(self.by_name.get(name.as_str())),
-            Identity::Stem(stem) => one(self.by_stem.get(stem.as_str())),
-            Identity::Digits(digits) => all(self.by_digits.get(digits.as_str())),
-            Identity::Number(number) => all(self.by_number.get(number.trim_start_matches('0'))),
+            Identity::Filename(name) => one(self.names.get(name.as_str())),
+            Identity::Stem(stem) => one(self.stems.get(stem.as_str())),
+            Identity::Digits(digits) => all(self.digits.get(digits.as_str())),
+            Identity::Number(number) => all(self.numbers.get(number.trim_start_matches('0'))),
             Identity::Loose(name) => {
-                let named = self.by_name.get(name.as_str());
-                match named.or_else(|| self.by_stem.get(name.as_str())) {
+                let named = self.names.get(name.as_str());
+                match named.or_else(|| self.stems.get(name.as_str())) {
                     Some(i) => vec![*i],
-                    None => all(self.by_digits.get(name.as_str())),
+                    None => all(self.digits.get(name.as_str())),
                 }
             }
             Identity::Script {
@@ -240,13 +240,13 @@ impl<'a> Index<'a> {
             } => {
                 let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
                 let new_name = origins.widths.name(&parts, words);
-                let named = self.by_name.get(script.as_str());
+                let named = self.names.get(script.as_str());
                 match (
-                    named.or_else(|| self.by_name.get(new_name.as_str())),
+                    named.or_else(|| self.names.get(new_name.as_str())),
                     parts.as_slice(),
                 ) {
                     (Some(i), _) => vec![*i],
-                    (None, [number]) => all(self.by_number.get(number)),
+                    (None, [number]) => all(self.numbers.get(number)),
                     (None, parts) => by_parts(parts, words, files),
                 }
             }

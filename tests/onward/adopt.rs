@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Database, Project};
+use crate::support::{Database, Project, text};
 
 /// A tool with two applied migrations.
 struct Fixture {
@@ -111,7 +111,7 @@ fn old(folder: &str, pending: &str) -> (Project, Database) {
 }
 
 fn lines(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    text(lines.iter().map(String::as_str))
 }
 
 impl Fixture {
@@ -1358,7 +1358,7 @@ fn a_tool_that_is_at_work_is_left_to_it() {
     for (folder, pending, key) in keys {
         let (project, database) = old(folder, pending);
         let key = match key {
-            // 0x3d32ad9e times the CRC-32 of the database's name, which other tests compare with sqlx.
+            // As the source of sqlx computes it.
             "" => (0x3D32_AD9E * i64::from(crc32(&database.name))).to_string(),
             key => key.to_owned(),
         };

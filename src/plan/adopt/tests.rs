@@ -73,15 +73,9 @@ fn script(version: &str, words: &str) -> Identity {
 
 /// Adopted names (in brackets where there is no file), what stays pending, and the codes of what is said.
 #[track_caller]
-fn check(
-    names: &[&str],
-    rows: Vec<ForeignRow>,
-    adopted: &[&str],
-    pending: &[&str],
-    codes: &[&str],
-) {
+fn check(names: &[&str], rows: &[ForeignRow], adopted: &[&str], pending: &[&str], codes: &[&str]) {
     let (files, origins) = read(names);
-    let adoption = adopt((Tool::HandMade, "old"), &rows, &files, &origins);
+    let adoption = adopt((Tool::HandMade, "old"), rows, &files, &origins);
     let got: Vec<String> = adoption
         .rows
         .iter()
@@ -110,25 +104,25 @@ fn of(identity: fn(String) -> Identity, names: &[&str]) -> Vec<ForeignRow> {
 fn each_tool_has_its_rule_of_identity() {
     let files = ["0001_a.sql", "002-b.up.sql", "003_c"];
     let all = files.as_slice();
-    check(all, of(Identity::Filename, all), all, &[], &[]);
+    check(all, &of(Identity::Filename, all), all, &[], &[]);
     check(
         all,
-        of(Identity::Stem, &["0001_a", "002-b", "003_c"]),
+        &of(Identity::Stem, &["0001_a", "002-b", "003_c"]),
         all,
         &[],
         &[],
     );
     check(
         all,
-        of(Identity::Digits, &["0001", "002", "003"]),
+        &of(Identity::Digits, &["0001", "002", "003"]),
         all,
         &[],
         &[],
     );
-    check(all, of(Identity::Number, &["1", "2", "3"]), all, &[], &[]);
+    check(all, &of(Identity::Number, &["1", "2", "3"]), all, &[], &[]);
     check(
         all,
-        of(Identity::Loose, &["0001_a.sql", "002-b", "003"]),
+        &of(Identity::Loose, &["0001_a.sql", "002-b", "003"]),
         all,
         &[],
         &[],
@@ -136,21 +130,21 @@ fn each_tool_has_its_rule_of_identity() {
     // Digits are no number, and a name is no beginning of a name.
     check(
         all,
-        of(Identity::Digits, &["1"]),
+        &of(Identity::Digits, &["1"]),
         &["(1)"],
         all,
         &["no_file"],
     );
     check(
         all,
-        of(Identity::Stem, &["001"]),
+        &of(Identity::Stem, &["001"]),
         &["(001)"],
         all,
         &["no_file"],
     );
     check(
         all,
-        of(Identity::Number, &["11"]),
+        &of(Identity::Number, &["11"]),
         &["(11)"],
         all,
         &["no_file"],
@@ -162,18 +156,18 @@ fn a_high_water_mark_takes_all_files_below_it() {
     let files = ["10_c.sql", "1_a.sql", "9_b.sql"];
     check(
         &files,
-        of(Identity::Through, &["9"]),
+        &of(Identity::Through, &["9"]),
         &["1_a.sql", "9_b.sql"],
         &["10_c.sql"],
         &[],
     );
-    check(&files, of(Identity::Through, &["0"]), &[], &files, &[]);
+    check(&files, &of(Identity::Through, &["0"]), &[], &files, &[]);
     // What came after a baseline has rows of its own.
     let rows = vec![
         row(Identity::Through("1".to_owned())),
         row(Identity::Number("9".to_owned())),
     ];
-    check(&files, rows, &["1_a.sql", "9_b.sql"], &["10_c.sql"], &[]);
+    check(&files, &rows, &["1_a.sql", "9_b.sql"], &["10_c.sql"], &[]);
 }
 
 #[test]
@@ -188,14 +182,14 @@ fn a_versioned_script_is_found_before_and_after_its_renaming() {
     let new = ["000100_a.sql", "000102_b.sql", "000110_c.sql"];
     check(
         &["V1__a.sql", "V1.2__b.sql", "V1.10__c.sql"],
-        rows(),
+        &rows(),
         &new,
         &[],
         &[],
     );
     check(
         &["V1__a.sql", "V1.2__b.sql", "000110_c.sql"],
-        rows(),
+        &rows(),
         &["00010_a.sql", "00012_b.sql", "000110_c.sql"],
         &[],
         &[],
@@ -203,14 +197,14 @@ fn a_versioned_script_is_found_before_and_after_its_renaming() {
     let rows = || vec![row(script("2", "b")), row(script("10", "c"))];
     check(
         &["V2__b.sql", "V10__c.sql"],
-        rows(),
+        &rows(),
         &["0002_b.sql", "0010_c.sql"],
         &[],
         &[],
     );
     check(
         &["02_b.sql", "10_renamed.sql"],
-        rows(),
+        &rows(),
         &["02_b.sql", "10_renamed.sql"],
         &[],
         &[],
@@ -219,7 +213,7 @@ fn a_versioned_script_is_found_before_and_after_its_renaming() {
     let rows = vec![row(script("1.2", "b")), row(script("1.12", "c"))];
     check(
         &["00010002_b.sql", "00010012_c.sql"],
-        rows,
+        &rows,
         &["00010002_b.sql", "00010012_c.sql"],
         &[],
         &[],
@@ -234,17 +228,17 @@ fn what_does_not_count_is_left_pending() {
         vec![row]
     };
     let file = ["001_a.sql"];
-    check(&file, state(ForeignState::NotApplied), &[], &file, &[]);
+    check(&file, &state(ForeignState::NotApplied), &[], &file, &[]);
     check(
         &file,
-        state(ForeignState::Partial),
+        &state(ForeignState::Partial),
         &[],
         &file,
         &["partial"],
     );
     check(
         &file,
-        state(ForeignState::Repeatable),
+        &state(ForeignState::Repeatable),
         &[],
         &file,
         &["repeatable"],
@@ -256,14 +250,14 @@ fn two_files_of_a_number_are_not_guessed_at() {
     let files = ["001_a.sql", "001_b.sql"];
     check(
         &files,
-        of(Identity::Digits, &["001"]),
+        &of(Identity::Digits, &["001"]),
         &[],
         &files,
         &["ambiguous"],
     );
     check(
         &files,
-        of(Identity::Loose, &["001_b"]),
+        &of(Identity::Loose, &["001_b"]),
         &["001_b.sql"],
         &["001_a.sql"],
         &[],
@@ -275,7 +269,7 @@ fn a_second_row_of_a_file_changes_nothing() {
     let rows = of(Identity::Loose, &["001_a.sql", "001_a", "9", "9"]);
     check(
         &["001_a.sql"],
-        rows,
+        &rows,
         &["001_a.sql", "(9)"],
         &[],
         &["no_file"],
@@ -293,13 +287,13 @@ fn checksums_are_compared_with_the_file_as_it_lies_there() {
     let right = "097f76209fa4d637b561dc26f78b2074";
     let files = ["V1__a.sql"];
     let adopted = ["0001_a.sql"];
-    check(&files, with(right), &adopted, &[], &[]);
+    check(&files, &with(right), &adopted, &[], &[]);
     check(
         &files,
-        with(&right.replace('f', "e")),
+        &with(&right.replace('f', "e")),
         &adopted,
         &[],
         &["differs"],
     );
-    check(&files, with("v2:xyz"), &adopted, &[], &["unverified"]);
+    check(&files, &with("v2:xyz"), &adopted, &[], &["unverified"]);
 }
