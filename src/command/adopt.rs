@@ -70,11 +70,10 @@ impl Run<'_> {
     /// The table to take over.
     fn choose(&self, session: &mut Session, seen: &Survey) -> Result<Tracking> {
         self.check(seen)?;
-        let tables =
-            find(session, &self.settings.table.name).map_err(|trouble| Error::Database {
-                doing: "cannot look for other tools".to_owned(),
-                trouble,
-            })?;
+        let tables = find(session, &self.settings.table).map_err(|trouble| Error::Database {
+            doing: "cannot look for other tools".to_owned(),
+            trouble,
+        })?;
         let tables = chosen(tables, self.told.from.as_deref());
         let objection = match tables.as_slice() {
             [] => Objection::NoTable {
@@ -277,8 +276,8 @@ impl Run<'_> {
     }
 }
 
-/// The tables that `--from` means, by tool or by name. Without it, those that only a schema off the `search_path` has
-/// count only if there are no others.
+/// The tables that `--from` means, by tool or by name. What stands off the `search_path` counts only if nothing else is
+/// there.
 fn chosen(tables: Vec<Tracking>, from: Option<&str>) -> Vec<Tracking> {
     let near = |tables: Vec<Tracking>| -> Vec<Tracking> {
         let any = tables.iter().any(|old| old.is_near);

@@ -15,7 +15,7 @@ use crate::migration::rename::version_parts;
 use crate::migration::tool_checksum::{Stored, crc32};
 use crate::plan::Tool;
 use crate::plan::adopt::{ForeignRow, ForeignState, Identity};
-use crate::sql::name::QualifiedName;
+use crate::sql::name::{QualifiedName, TableName};
 use crate::sql::quote::{identifier, literal, text_array};
 
 /// The table in which a tool keeps its history.
@@ -23,7 +23,7 @@ use crate::sql::quote::{identifier, literal, text_array};
 pub struct Tracking {
     pub tool: Tool,
     pub table: QualifiedName,
-    /// Its schema is on the `search_path`, or is one that belongs to a tool.
+    /// Its schema is on the `search_path`, is that of `--table`, or belongs to a tool.
     pub is_near: bool,
     /// What speaks against reading it; empty for nothing.
     pub read_problems: String,
@@ -37,9 +37,8 @@ pub struct Tracking {
 ///
 /// # Errors
 /// What the server or the connection said.
-pub fn find(session: &mut Session, history: &str) -> Result<Vec<Tracking>, Trouble> {
-    let mut names: Vec<&str> = tools::tables().collect();
-    names.push(history);
+pub fn find(session: &mut Session, history: &TableName) -> Result<Vec<Tracking>, Trouble> {
+    let names: Vec<&str> = tools::tables().collect();
     let look = format!(
         "SELECT n.nspname, c.relname, (SELECT pg_catalog.string_agg(pg_catalog.concat(a.attname, ' ', t.typname), E'\\n' ORDER BY a.attnum) \
          FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid WHERE a.attrelid \
@@ -52,10 +51,13 @@ pub fn find(session: &mut Session, history: &str) -> Result<Vec<Tracking>, Troub
         text_array(&names)
     );
     let rows = session.ask(&look)?.pop().unwrap_or_default();
-    Ok(rows.iter().filter_map(tracking).collect())
+    let found = rows
+        .iter()
+        .filter_map(|row| tracking(row, history.schema.as_deref()));
+    Ok(found.collect())
 }
 
-fn tracking(row: &SimpleQueryRow) -> Option<Tracking> {
+fn tracking(row: &SimpleQueryRow, own_schema: Option<&str>) -> Option<Tracking> {
     let text = |index: usize| row.try_get(index).ok().flatten().unwrap_or("");
     let columns: Vec<(String, String)> = text(2)
         .lines()
@@ -74,10 +76,13 @@ fn tracking(row: &SimpleQueryRow) -> Option<Tracking> {
         schema: schema.to_owned(),
         name: name.to_owned(),
     };
-    // What onward's older name for the table is, its shape tells.
+    let is_near = !text(4).is_empty()
+        || own_schema == Some(schema)
+        || tools::schemas().any(|own| own == schema);
+    // A history of onward's own, under another name, is nothing to take over.
     (tool != Tool::Onward && !tools::is_onward(&names)).then(|| Tracking {
         tool,
-        is_near: !text(4).is_empty() || tools::schemas().any(|own| own == schema),
+        is_near,
         read_problems: text(5).to_owned(),
         lock_keys: lock_keys(tool, &table, text(6)),
         table,
@@ -453,7 +458,10 @@ impl Tracking {
     fn identity(&self, cells: &Cells) -> Identity {
         let key = cells.text(KEY);
         match self.tool {
-            Tool::HandMade => Identity::Loose(key),
+            // Some keep the path.
+            Tool::HandMade => {
+                Identity::Loose(key.rsplit('/').next().unwrap_or_default().to_owned())
+            }
             Tool::GolangMigrate | Tool::Tern => Identity::Through(key),
             Tool::Yandex if cells.text(KIND) == "manual" => Identity::Through(key),
             Tool::Goose | Tool::Sqlx | Tool::Geni | Tool::Ecto | Tool::PostgresMigrations => {
@@ -506,6 +514,7 @@ impl Tracking {
             {
                 format!("{key}_{name}.sql")
             }
+            Tool::HandMade => key.rsplit('/').next().unwrap_or_default().to_owned(),
             _ => key,
         }
     }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::{Severity, Tool};
-use crate::error::{Escaped, Names};
+use crate::error::{Escaped, Names, Typed};
 use crate::migration::folder::Origins;
 use crate::migration::rename::{Kind, Rename};
 use crate::migration::tool_checksum::{Fit, Stored, running_hashes};
@@ -37,7 +37,7 @@ pub enum Identity {
     Digits(String),
     /// The leading digits as a number.
     Number(String),
-    /// A file name, else a name without `.sql`, else leading digits.
+    /// A file name, else a name without `.sql`, else leading digits, else a number.
     Loose(String),
     /// `V1.2__words.sql`
     Script {
@@ -228,9 +228,11 @@ impl<'a> Index<'a> {
             Identity::Number(number) => all(self.numbers.get(number.trim_start_matches('0'))),
             Identity::Loose(name) => {
                 let named = self.names.get(name.as_str());
-                match named.or_else(|| self.stems.get(name.as_str())) {
-                    Some(i) => vec![*i],
-                    None => all(self.digits.get(name.as_str())),
+                let named = named.or_else(|| self.stems.get(name.as_str()));
+                match (named, self.digits.get(name.as_str())) {
+                    (Some(i), _) => vec![*i],
+                    (None, Some(several)) => several.clone(),
+                    (None, None) => all(self.numbers.get(name.trim_start_matches('0'))),
                 }
             }
             Identity::Script {
@@ -543,7 +545,7 @@ impl fmt::Display for Objection {
                 write!(
                     f,
                     "there is no history of {} in this database",
-                    Escaped(asked)
+                    Typed(asked)
                 )
             }
             Objection::SeveralTables { tables } => {

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Database, Project, text};
+use crate::support::{Database, Project, text, wait_until};
 
 /// A tool with two applied migrations.
 struct Fixture {
@@ -1008,12 +1008,12 @@ fn several_tools_are_told_apart_by_name() {
         &project,
         &database,
         "--from goose",
-        r"
-        refused: there is no history of goose in this database
+        r#"
+        refused: there is no history of "goose" in this database
           looked in all schemas for the tables of hand-made, dbmate, rails, golang-migrate, goose, sqlx, node-pg-migrate, diesel, refinery, flyway, prisma, tern, supabase, atlas, sql-migrate, graphile-migrate, geni, ecto, yandex-pgmigrate, postgres-migrations; record what is applied already: onward baseline --through VERSION
         error: refused, for 1 reason
           nothing was changed
-    ",
+    "#,
     );
     project
         .run(&database, "adopt --dry-run --from old._sqlx_migrations")
@@ -1412,7 +1412,7 @@ fn the_old_table_is_waited_for() {
     );
     // What the other runner commits meanwhile is taken over, too.
     let running = project.run(&database, "adopt --lock-timeout 100ms").start();
-    crate::support::wait_until("adopt waits for the table", || {
+    wait_until("adopt waits for the table", || {
         database.value("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'schema_migrations'::regclass") == "1"
     });
     runner.batch_execute("COMMIT").unwrap();
@@ -1423,6 +1423,40 @@ fn the_old_table_is_waited_for() {
         adopted 002_b.sql
         renamed the table public.schema_migrations to public.schema_migrations_dbmate
         Adopted 2 migrations from dbmate; 0 pending
+    ",
+        "",
+    );
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_files_that_the_next_one_knows() {
+    let (project, database) = old("flyway", "V3__u.sql");
+    let mut other = database.connect();
+    other.batch_execute("SELECT pg_advisory_lock(1)").unwrap();
+    database.execute(
+        "CREATE FUNCTION wait() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); END $$; \
+         CREATE EVENT TRIGGER wait ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION wait()",
+    );
+    let before = database.full_dump();
+    let running = project
+        .run(&database, "adopt --rename-files --lock-timeout 1min")
+        .start();
+    let waits =
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = 1";
+    wait_until("it creates the history", || database.value(waits) == "1");
+    running.kill();
+    other.batch_execute("SELECT pg_advisory_unlock(1)").unwrap();
+    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'onward%'";
+    wait_until("the server has noticed", || database.value(sessions) == "0");
+    assert_eq!(database.full_dump(), before);
+    assert!(project.path("migrations/0001_create_t.sql").exists());
+
+    project.run(&database, "adopt").gives(
+        0,
+        r"
+        adopted 0001_create_t.sql
+        adopted 0002_email.sql
+        Adopted 2 migrations from Flyway; 1 pending
     ",
         "",
     );

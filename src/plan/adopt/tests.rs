@@ -127,6 +127,7 @@ fn each_tool_has_its_rule_of_identity() {
         &[],
         &[],
     );
+    check(all, &of(Identity::Loose, &["1", "02", "3"]), all, &[], &[]);
     // Digits are no number, and a name is no beginning of a name.
     check(
         all,
