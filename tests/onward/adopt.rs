@@ -184,7 +184,7 @@ impl Fixture {
                 "",
                 &format!(
                     "refused: {tool} keeps the history of this database, in {table}\n  \
-                 take its history over: onward adopt{} (--dry-run shows what that does)\n\
+                 take its history over: onward{} adopt (--dry-run shows what that does)\n\
                  error: refused, for 1 reason\n  nothing was changed\n",
                     if options.is_empty() {
                         String::new()
@@ -567,7 +567,7 @@ fn check_hand_made(fixture: &Fixture, said: &[(&str, &str)]) {
         3,
         "",
         &format!(
-            "refused: this database has a history already, in {table}\n  see what it holds: onward status{flags}\n\
+            "refused: this database has a history already, in {table}\n  see what it holds: onward{flags} status\n\
              error: refused, for 1 reason\n  nothing was changed\n"
         ),
     );
