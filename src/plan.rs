@@ -2,15 +2,18 @@
 //!
 //! `status`, `--dry-run` and `up` show and run the very same value. Nothing here reads, asks or prints.
 
+pub mod adopt;
 mod finding;
 mod recorded;
 pub mod repair;
+mod tool;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 pub use finding::{Finding, Severity, Standing};
 pub use recorded::{Begun, Recorded, RowKind, RowStatus};
+pub use tool::Tool;
 
 use crate::migration::checksum::Checksum;
 use crate::migration::execution::{Execution, Manner};
@@ -85,8 +88,8 @@ pub enum History {
 pub struct NoHistory {
     /// Some of the objects that the database has of its own; empty for an empty database.
     pub objects: Vec<String>,
-    /// The tracking table of another tool, with the tool's name.
-    pub foreign: Option<(String, String)>,
+    /// Another tool with its tracking table.
+    pub foreign: Option<(Tool, String)>,
 }
 
 /// The rows of a history table that may be read.
@@ -428,7 +431,7 @@ fn opening<'a>(
 ) -> Opening<'a> {
     if let Some((tool, table)) = &absent.foreign {
         findings.push(Finding::Foreign {
-            tool: tool.clone(),
+            tool: *tool,
             table: table.clone(),
             standing: Standing::Beside(goal.nonempty),
         });

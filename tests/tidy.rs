@@ -104,12 +104,15 @@ const PLACES: &[(&str, &[&str], &str)] = &[
     ("unimplemented!", &[], "what is not built is not there"),
 ];
 
+// md-5, sha1: checksums that other tools keep, which `adopt` compares.
 const DEPENDENCIES: &[&str] = &[
     "lexopt",
+    "md-5",
     "postgres",
     // sslrootcert=system: where an operating system keeps its roots differs from one to the next.
     "rustls-native-certs",
     "serde_json",
+    "sha1",
     "sha2",
     "signal-hook",
     "terminal_size",

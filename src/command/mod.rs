@@ -84,10 +84,14 @@ struct Ground<'a> {
 
 impl<'a> Ground<'a> {
     fn read(settings: &'a Settings, keep: Keep) -> Result<Ground<'a>> {
+        Ok(Ground::of(settings, Files::read(&settings.location, keep)?))
+    }
+
+    /// The same with files that were read already.
+    fn of(settings: &'a Settings, files: Files) -> Ground<'a> {
         let deadline = settings
             .timeout
             .map(|timeout| Instant::now() + timeout.duration());
-        let files = Files::read(&settings.location, keep)?;
         let text = files
             .schema
             .as_ref()
@@ -97,11 +101,11 @@ impl<'a> Ground<'a> {
             conninfo: &settings.target,
             deadline,
         };
-        Ok(Ground {
+        Ground {
             files,
             schemas,
             target,
-        })
+        }
     }
 
     /// Refuses a version that no migration has, before anything connects.

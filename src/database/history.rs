@@ -103,7 +103,51 @@ impl NewRow {
     }
 }
 
+/// What a row says that is taken over from another tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdoptedRow<'a> {
+    pub filename: &'a str,
+    pub version: &'a str,
+    pub description: &'a str,
+    /// None where the file is gone.
+    pub checksums: Option<(Checksum, Checksum)>,
+    /// Times as the server reads them; none where the tool keeps none.
+    pub started_at: Option<&'a str>,
+    pub applied_at: Option<&'a str>,
+    pub execution_time_ms: Option<u64>,
+    pub applied_by: Option<&'a str>,
+}
+
 impl HistoryTable {
+    /// A statement that adds a row of another tool.
+    #[must_use]
+    pub fn adopt(&self, row: &AdoptedRow) -> String {
+        let time = |text: Option<&str>| match text {
+            Some(text) => format!("CAST({} AS pg_catalog.timestamptz)", quote::literal(text)),
+            None => "pg_catalog.clock_timestamp()".to_owned(),
+        };
+        let checksum = |checksum: Option<Checksum>| checksum.map_or_else(|| "NULL".to_owned(), hex);
+        format!(
+            "INSERT INTO {} (filename, version, description, kind, status, checksum, sql_checksum, started_at, applied_at, \
+             execution_time_ms, applied_by, tool_version) SELECT {}, {}, {}, '{}', '{}', {}, {}, {}, {}, {}, {}, {};\n",
+            self.qualified(),
+            quote::literal(row.filename),
+            quote::literal(row.version),
+            quote::literal(row.description),
+            RowKind::Adopted.word(),
+            RowStatus::Applied.word(),
+            checksum(row.checksums.map(|(text, _)| text)),
+            checksum(row.checksums.map(|(_, sql)| sql)),
+            time(row.started_at.or(row.applied_at)),
+            time(row.applied_at),
+            row.execution_time_ms
+                .map_or_else(|| "NULL".to_owned(), |ms| ms.to_string()),
+            row.applied_by
+                .map_or_else(|| "session_user".to_owned(), quote::literal),
+            quote::literal(TOOL_VERSION),
+        )
+    }
+
     /// The name in our own SQL.
     #[must_use]
     pub fn qualified(&self) -> String {

@@ -9,6 +9,7 @@ pub mod conninfo;
 pub mod contents;
 mod demands;
 mod dial;
+pub mod foreign;
 pub mod history;
 mod owner;
 pub mod patience;

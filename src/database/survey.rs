@@ -6,10 +6,12 @@ use postgres::SimpleQueryRow;
 
 use super::history::{self, HistoryTable, MissingSchema, ReadError};
 use super::session::Session;
-use super::tools;
+use super::tools::{self, Table};
 use super::trust::distrust;
 use crate::error::{Error, Result, Trouble};
-use crate::plan::{Finding, History, NoHistory, Observed, PresentHistory, Recorded, Standing};
+use crate::plan::{
+    Finding, History, NoHistory, Observed, PresentHistory, Recorded, Standing, Tool,
+};
 use crate::sql::name::{QualifiedName, TableName};
 use crate::sql::quote::{identifier, literal, text_array};
 
@@ -185,6 +187,8 @@ struct Candidate {
     columns: Vec<(String, String)>,
     /// The role may look into the schema; it may read the table.
     usable: (bool, bool),
+    /// Whether Rails' other table stands beside it.
+    beside_rails: bool,
 }
 
 /// The tables of that name, those on the `search_path` first and in its order, each with what speaks against reading it:
@@ -200,7 +204,7 @@ fn candidates_sql(name: &TableName) -> String {
       CAST(CAST('pg_catalog' AS pg_catalog.regnamespace) AS pg_catalog.oid) THEN CAST(t.typname AS pg_catalog.text) ELSE '?' END), E'\\n' ORDER BY a.attnum)
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
     WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped),
-  pg_catalog.has_schema_privilege(n.oid, 'USAGE'), pg_catalog.has_table_privilege(c.oid, 'SELECT')
+  pg_catalog.has_schema_privilege(n.oid, 'USAGE'), pg_catalog.has_table_privilege(c.oid, 'SELECT'), {BESIDE_RAILS}
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 WHERE c.relname OPERATOR(pg_catalog.=) {} AND c.relkind OPERATOR(pg_catalog.=) ANY (CAST(ARRAY['r', 'v', 'm', 'f', 'p', 'S', 'i', 'I', 'c'] AS pg_catalog.\"char\"[]))
   AND NOT pg_catalog.starts_with(CAST(n.nspname AS pg_catalog.text), 'pg_'){within}
@@ -209,7 +213,11 @@ ORDER BY 3, 1",
     )
 }
 
-const READ_PROBLEMS: &str = "
+/// Whether the table of Rails that no other tool has stands in the same schema.
+pub(super) const BESIDE_RAILS: &str = "EXISTS (SELECT 1 FROM pg_catalog.pg_class r WHERE r.relnamespace OPERATOR(pg_catalog.=) n.oid \
+     AND r.relname OPERATOR(pg_catalog.=) 'ar_internal_metadata')";
+
+pub(super) const READ_PROBLEMS: &str = "
     CASE WHEN c.relkind OPERATOR(pg_catalog.<>) 'r' THEN 'is not an ordinary table' END,
     CASE WHEN c.relpersistence OPERATOR(pg_catalog.<>) 'p' THEN 'is not permanent: a crash of the server would empty it' END,
     CASE WHEN c.relhasrules AND EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite r WHERE r.ev_class OPERATOR(pg_catalog.=) c.oid) THEN 'has rules' END,
@@ -229,6 +237,7 @@ fn candidate(row: &SimpleQueryRow) -> Candidate {
         read_problems: text(3).to_owned(),
         columns: text(4).lines().map(column).collect(),
         usable: (text(5) == "t", text(6) == "t"),
+        beside_rails: text(7) == "t",
     }
 }
 
@@ -304,9 +313,15 @@ fn not_ours(stranger: &Candidate) -> Finding {
         .iter()
         .map(|(name, _)| name.as_str())
         .collect();
-    match tools::recognise(&stranger.schema, &stranger.name, &columns) {
-        Some(tool) if tool != tools::ONWARD => Finding::Foreign {
-            tool: tool.to_owned(),
+    let told = Table {
+        schema: &stranger.schema,
+        name: &stranger.name,
+        columns: &columns,
+        beside_rails: stranger.beside_rails,
+    };
+    match tools::recognise(told) {
+        Some(tool) if tool != Tool::Onward => Finding::Foreign {
+            tool,
             table,
             standing: Standing::InTheWay,
         },
@@ -365,10 +380,15 @@ fn look_around(
         if in_place && tools::is_onward(&columns) {
             return Ok(None);
         }
-        let tool = tools::recognise(&schema, &table, &columns);
-        if let (Some(tool), None) = (tool, &foreign) {
+        let told = Table {
+            schema: &schema,
+            name: &table,
+            columns: &columns,
+            beside_rails: text(&row, 3) == "t",
+        };
+        if let (Some(tool), None) = (tools::recognise(told), &foreign) {
             foreign = Some((
-                tool.to_owned(),
+                tool,
                 QualifiedName {
                     schema,
                     name: table,
@@ -433,7 +453,7 @@ fn foreign_sql(name: &TableName, facts: &Facts, schemas: &BTreeSet<String>) -> S
     format!(
         "SELECT n.nspname, c.relname, (SELECT pg_catalog.string_agg(CAST(a.attname AS pg_catalog.text), E'\\n') FROM \
          pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 \
-         AND NOT a.attisdropped) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid \
+         AND NOT a.attisdropped), {BESIDE_RAILS} FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid \
          OPERATOR(pg_catalog.=) c.relnamespace WHERE c.relkind OPERATOR(pg_catalog.=) 'r' AND \
          CAST(c.relname AS pg_catalog.text) OPERATOR(pg_catalog.=) ANY ({}) AND CAST(n.nspname AS pg_catalog.text) \
          OPERATOR(pg_catalog.=) ANY ({}) ORDER BY c.oid",

@@ -1,8 +1,10 @@
 //! The tracking tables of other tools, recognised by name and columns. Pure.
 
+use crate::plan::Tool;
+
 /// A tool by the table that it keeps.
-struct Tool {
-    name: &'static str,
+struct Shape {
+    tool: Tool,
     table: &'static str,
     /// The schema of the table where the tool has one of its own.
     schema: Option<&'static str>,
@@ -12,9 +14,9 @@ struct Tool {
     count: Option<usize>,
 }
 
-const fn tool(name: &'static str, table: &'static str, columns: &'static [&'static str]) -> Tool {
-    Tool {
-        name,
+const fn tool(tool: Tool, table: &'static str, columns: &'static [&'static str]) -> Shape {
+    Shape {
+        tool,
         table,
         schema: None,
         columns,
@@ -22,13 +24,9 @@ const fn tool(name: &'static str, table: &'static str, columns: &'static [&'stat
     }
 }
 
-const fn exactly(
-    name: &'static str,
-    table: &'static str,
-    columns: &'static [&'static str],
-) -> Tool {
-    Tool {
-        name,
+const fn exactly(tool: Tool, table: &'static str, columns: &'static [&'static str]) -> Shape {
+    Shape {
+        tool,
         table,
         schema: None,
         columns,
@@ -37,13 +35,13 @@ const fn exactly(
 }
 
 const fn within(
-    name: &'static str,
+    tool: Tool,
     schema: &'static str,
     table: &'static str,
     columns: &'static [&'static str],
-) -> Tool {
-    Tool {
-        name,
+) -> Shape {
+    Shape {
+        tool,
         table,
         schema: Some(schema),
         columns,
@@ -51,158 +49,197 @@ const fn within(
     }
 }
 
-/// The name by which a history of onward itself is recognised.
-pub const ONWARD: &str = "onward";
-
 /// The first that fits names the tool.
-const TOOLS: &[Tool] = &[
+const SHAPES: &[Shape] = &[
     tool(
-        ONWARD,
+        Tool::Onward,
         "schema_migrations",
         &["filename", "sql_checksum", "statements_done"],
     ),
-    exactly("golang-migrate", "schema_migrations", &["version", "dirty"]),
-    exactly("Ecto", "schema_migrations", &["version", "inserted_at"]),
-    exactly("geni", "schema_migrations", &["id"]),
-    exactly("dbmate or Rails", "schema_migrations", &["version"]),
-    exactly("Sequel", "schema_migrations", &["filename"]),
+    exactly(
+        Tool::GolangMigrate,
+        "schema_migrations",
+        &["version", "dirty"],
+    ),
+    exactly(Tool::Ecto, "schema_migrations", &["version", "inserted_at"]),
+    exactly(Tool::Geni, "schema_migrations", &["id"]),
+    exactly(Tool::Dbmate, "schema_migrations", &["version"]),
+    exactly(Tool::Sequel, "schema_migrations", &["filename"]),
     within(
-        "Supabase",
+        Tool::Supabase,
         "supabase_migrations",
         "schema_migrations",
         &["version"],
     ),
     tool(
-        "a hand-made runner",
+        Tool::HandMade,
         "schema_migrations",
-        &["filename", "applied_at", "success"],
+        &["filename", "applied_at"],
     ),
+    tool(Tool::HandMade, "schema_migrations", &["name", "applied_at"]),
     tool(
-        "a hand-made runner",
-        "schema_migrations",
-        &["name", "applied_at"],
-    ),
-    tool(
-        "a hand-made runner",
+        Tool::HandMade,
         "schema_migrations",
         &["version", "applied_at"],
     ),
     tool(
-        "a hand-made runner",
+        Tool::HandMade,
         "migration_status",
         &["migration_name", "migration_type", "status"],
     ),
-    tool("goose", "goose_db_version", &["version_id", "is_applied"]),
-    exactly("tern", "schema_version", &["version"]),
-    tool("Flyway", "schema_version", &["installed_rank", "script"]),
     tool(
-        "Flyway",
+        Tool::Goose,
+        "goose_db_version",
+        &["version_id", "is_applied"],
+    ),
+    exactly(Tool::Tern, "schema_version", &["version"]),
+    tool(
+        Tool::Flyway,
+        "schema_version",
+        &["installed_rank", "script"],
+    ),
+    tool(
+        Tool::Flyway,
         "flyway_schema_history",
         &["installed_rank", "script"],
     ),
     tool(
-        "yandex-pgmigrate",
+        Tool::Yandex,
         "schema_version",
         &["version", "installed_by", "type"],
     ),
     tool(
-        "sqlx",
+        Tool::Sqlx,
         "_sqlx_migrations",
         &["version", "checksum", "success"],
     ),
     tool(
-        "refinery",
+        Tool::Refinery,
         "refinery_schema_history",
         &["version", "checksum"],
     ),
     tool(
-        "Diesel",
+        Tool::Diesel,
         "__diesel_schema_migrations",
         &["version", "run_on"],
     ),
-    tool("node-pg-migrate", "pgmigrations", &["name", "run_on"]),
+    tool(Tool::NodePgMigrate, "pgmigrations", &["name", "run_on"]),
     within(
-        "graphile-migrate",
+        Tool::GraphileMigrate,
         "graphile_migrate",
         "migrations",
         &["hash", "previous_hash"],
     ),
     tool(
-        "postgres-migrations",
+        Tool::PostgresMigrations,
         "migrations",
         &["id", "name", "hash", "executed_at"],
     ),
     tool(
-        "Liquibase",
+        Tool::Liquibase,
         "databasechangelog",
         &["id", "author", "md5sum"],
     ),
-    within("Sqitch", "sqitch", "changes", &["change_id", "script_hash"]),
+    within(
+        Tool::Sqitch,
+        "sqitch",
+        "changes",
+        &["change_id", "script_hash"],
+    ),
     tool(
-        "Prisma",
+        Tool::Prisma,
         "_prisma_migrations",
         &["migration_name", "checksum"],
     ),
-    tool(
-        "Atlas",
+    within(
+        Tool::Atlas,
+        "atlas_schema_revisions",
         "atlas_schema_revisions",
         &["version", "applied", "total"],
     ),
-    tool("Django", "django_migrations", &["app", "name", "applied"]),
-    tool("Alembic", "alembic_version", &["version_num"]),
+    tool(
+        Tool::Atlas,
+        "atlas_schema_revisions",
+        &["version", "applied", "total"],
+    ),
+    tool(
+        Tool::Django,
+        "django_migrations",
+        &["app", "name", "applied"],
+    ),
+    tool(Tool::Alembic, "alembic_version", &["version_num"]),
     within(
-        "Drizzle",
+        Tool::Drizzle,
         "drizzle",
         "__drizzle_migrations",
         &["hash", "created_at"],
     ),
-    tool("Kysely", "kysely_migration", &["name", "timestamp"]),
-    tool("sql-migrate", "gorp_migrations", &["id", "applied_at"]),
-    tool("SeaORM", "seaql_migrations", &["version", "applied_at"]),
+    tool(Tool::Kysely, "kysely_migration", &["name", "timestamp"]),
+    tool(Tool::SqlMigrate, "gorp_migrations", &["id", "applied_at"]),
+    tool(Tool::SeaOrm, "seaql_migrations", &["version", "applied_at"]),
 ];
 
 /// The names of all tables worth a look.
 pub fn tables<'a>() -> impl Iterator<Item = &'a str> {
-    TOOLS.iter().map(|tool| tool.table)
+    SHAPES.iter().map(|shape| shape.table)
 }
 
 /// The schemas that belong to a tool.
 pub fn schemas<'a>() -> impl Iterator<Item = &'a str> {
-    TOOLS.iter().filter_map(|tool| tool.schema)
+    SHAPES.iter().filter_map(|shape| shape.schema)
 }
 
 /// Whether these are the columns of a history of onward itself.
 #[must_use]
 pub fn is_onward(columns: &[&str]) -> bool {
-    let own = TOOLS
+    let own = SHAPES
         .iter()
-        .filter(|tool| tool.name == ONWARD)
-        .flat_map(|tool| tool.columns);
+        .filter(|shape| shape.tool == Tool::Onward)
+        .flat_map(|shape| shape.columns);
     own.copied().all(|column| columns.contains(&column))
+}
+
+/// A table that may be a tool's.
+#[derive(Debug, Clone, Copy)]
+pub struct Table<'a> {
+    pub schema: &'a str,
+    pub name: &'a str,
+    pub columns: &'a [&'a str],
+    /// The other table of Rails, `ar_internal_metadata`, stands beside it.
+    pub beside_rails: bool,
 }
 
 /// The tool that keeps this table, if it is a known one.
 #[must_use]
-pub fn recognise(schema: &str, table: &str, columns: &[&str]) -> Option<&'static str> {
-    let fits = |tool: &&Tool| {
-        tool.table == table
-            && tool.schema.is_none_or(|own| own == schema)
-            && tool.count.is_none_or(|count| count == columns.len())
-            && tool.columns.iter().all(|column| columns.contains(column))
+pub fn recognise(table: Table) -> Option<Tool> {
+    let fits = |shape: &&Shape| {
+        shape.table == table.name
+            && shape.schema.is_none_or(|own| own == table.schema)
+            && shape.count.is_none_or(|count| count == table.columns.len())
+            && shape
+                .columns
+                .iter()
+                .all(|column| table.columns.contains(column))
     };
-    TOOLS.iter().find(fits).map(|tool| tool.name)
+    match SHAPES.iter().find(fits)?.tool {
+        // One column tells the two apart as little as their users can.
+        Tool::Dbmate if table.beside_rails => Some(Tool::Rails),
+        tool => Some(tool),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(schema: &str, table: &str, columns: &[&str], expected: Option<&str>) {
-        assert_eq!(
-            recognise(schema, table, columns),
-            expected,
-            "{schema}.{table} {columns:?}"
-        );
+    fn check(schema: &str, table: &str, columns: &[&str], expected: Option<Tool>) {
+        let told = Table {
+            schema,
+            name: table,
+            columns,
+            beside_rails: false,
+        };
+        assert_eq!(recognise(told), expected, "{schema}.{table} {columns:?}");
     }
 
     #[test]
@@ -211,39 +248,39 @@ mod tests {
             "public",
             "schema_migrations",
             &["version", "dirty"],
-            Some("golang-migrate"),
+            Some(Tool::GolangMigrate),
         );
         check(
             "public",
             "schema_migrations",
             &["version"],
-            Some("dbmate or Rails"),
+            Some(Tool::Dbmate),
         );
         check(
             "public",
             "schema_migrations",
             &["version", "inserted_at"],
-            Some("Ecto"),
+            Some(Tool::Ecto),
         );
-        check("public", "schema_migrations", &["id"], Some("geni"));
+        check("public", "schema_migrations", &["id"], Some(Tool::Geni));
         check(
             "public",
             "schema_migrations",
             &["id", "name", "applied_at"],
-            Some("a hand-made runner"),
+            Some(Tool::HandMade),
         );
         check(
             "supabase_migrations",
             "schema_migrations",
             &["version", "statements", "name"],
-            Some("Supabase"),
+            Some(Tool::Supabase),
         );
-        check("public", "schema_version", &["version"], Some("tern"));
+        check("public", "schema_version", &["version"], Some(Tool::Tern));
         check(
             "public",
             "schema_version",
             &["installed_rank", "version", "script"],
-            Some("Flyway"),
+            Some(Tool::Flyway),
         );
         check("public", "schema_migrations", &["foo"], None);
         check("public", "users", &["version"], None);

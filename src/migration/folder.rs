@@ -1,12 +1,14 @@
 //! The only reader of the disk: the migrations folder and the schema file.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::directive::Role;
 use super::next::{Form, Neighbour, WayBack};
+use super::rename::{Rename, Widths, renames};
+use super::tool_checksum::Original;
 use super::{Migration, Name, SchemaFile, SqlFile};
 use crate::error::{Error, Escaped, FileFault, Result};
 
@@ -51,14 +53,25 @@ impl Files {
     /// # Errors
     /// `Error::Files` with everything that makes a file unusable, in all files.
     pub fn read(location: &Location, keep: Keep) -> Result<Files> {
+        Files::read_from(location, keep, sources(&location.dir), &mut |_, _| {})
+    }
+
+    /// Reads and checks the files of these sources; `seen` is shown each as it lies on the disk.
+    fn read_from(
+        location: &Location,
+        keep: Keep,
+        sources: std::result::Result<(Vec<Source>, Vec<FileFault>), FileFault>,
+        seen: &mut dyn FnMut(&Source, &[u8]),
+    ) -> Result<Files> {
         let mut faults = Vec::new();
         let mut migrations = Vec::new();
-        match sources(&location.dir) {
+        match sources {
             Ok((sources, bad_names)) => {
                 faults.extend(bad_names);
                 let mut buffer = Vec::with_capacity(BUFFER + 1);
                 for source in sources {
                     match read(&source.path, source.kind, &mut buffer).and_then(|bytes| {
+                        seen(&source, &bytes);
                         SqlFile::parse(show(&source.path), bytes, Role::Migration)
                     }) {
                         Ok(mut file) => {
@@ -212,6 +225,8 @@ const BUFFER: usize = 64 * 1024;
 
 struct Source {
     name: Name,
+    /// The name in the listing of the folder.
+    listed: String,
     path: PathBuf,
     kind: Known,
 }
@@ -226,6 +241,14 @@ enum Known {
 
 /// The migrations of a folder in file-name order, and the names that make no sense.
 fn sources(dir: &Path) -> std::result::Result<(Vec<Source>, Vec<FileFault>), FileFault> {
+    sources_as(dir, &HashMap::new())
+}
+
+/// The same, some of them under new names.
+fn sources_as(
+    dir: &Path,
+    new_names: &HashMap<&str, &str>,
+) -> std::result::Result<(Vec<Source>, Vec<FileFault>), FileFault> {
     let listing = fs::read_dir(dir).map_err(|error| unreadable(dir, &error))?;
     let (mut sources, mut faults) = (BTreeMap::new(), Vec::new());
     let mut ways_back = Vec::new();
@@ -237,7 +260,7 @@ fn sources(dir: &Path) -> std::result::Result<(Vec<Source>, Vec<FileFault>), Fil
             _ => Known::Nothing,
         };
         let raw_name = path.file_name().unwrap_or_default();
-        let Some(filename) = raw_name.to_str() else {
+        let Some(listed) = raw_name.to_str() else {
             if raw_name.as_encoded_bytes().ends_with(b".sql") {
                 faults.push(fault(
                     &path,
@@ -247,14 +270,20 @@ fn sources(dir: &Path) -> std::result::Result<(Vec<Source>, Vec<FileFault>), Fil
             }
             continue;
         };
+        let filename = new_names.get(listed).copied().unwrap_or(listed);
         if filename.starts_with(['.', '_']) {
             continue;
         }
+        let listed = listed.to_owned();
         if let Some(stem) = filename.strip_suffix(".down.sql") {
             ways_back.push((stem.to_owned(), path));
         } else if filename.strip_suffix(".sql").is_some() {
             match Name::parse(filename) {
-                Some(name) => drop(sources.insert(filename.to_owned(), Source { name, path, kind })),
+                Some(name) => {
+                    let key = filename.to_owned();
+                    let source = Source { name, listed, path, kind };
+                    drop(sources.insert(key, source));
+                }
                 None => faults.push(fault(
                     &path,
                     "the name of a migration begins with its number",
@@ -268,7 +297,14 @@ fn sources(dir: &Path) -> std::result::Result<(Vec<Source>, Vec<FileFault>), Fil
             match folder_source(&path) {
                 Some(path) => {
                     let kind = Known::Nothing;
-                    drop(sources.insert(filename.to_owned(), Source { name, path, kind }));
+                    let key = filename.to_owned();
+                    let source = Source {
+                        name,
+                        listed,
+                        path,
+                        kind,
+                    };
+                    drop(sources.insert(key, source));
                 }
                 None => faults.push(fault(
                     &path,
@@ -351,6 +387,102 @@ fn read(path: &Path, kind: Known, buffer: &mut Vec<u8>) -> std::result::Result<V
     bytes.extend_from_slice(buffer);
     file.read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
+}
+
+/// How another tool knows the files of a folder.
+#[derive(Debug)]
+pub struct Origins {
+    /// The migrations as they lie on the disk, in the same order.
+    pub originals: Vec<Original>,
+    /// What onward cannot use under its present name.
+    pub renames: Vec<Rename>,
+    pub widths: Widths,
+}
+
+impl Origins {
+    /// Reads and checks every file, under the names by which onward can know them.
+    ///
+    /// # Errors
+    /// `Error::Files` with everything that makes a file unusable, a new name that is taken among it.
+    pub fn read(location: &Location) -> Result<(Files, Origins)> {
+        let names = listing(&location.dir).map_err(|fault| Error::Files(vec![fault]))?;
+        let (renames, widths) = renames(&names);
+        let taken = taken(&location.dir, &names, &renames);
+        if !taken.is_empty() {
+            return Err(Error::Files(taken));
+        }
+        let new_names: HashMap<&str, &str> = renames
+            .iter()
+            .map(|rename| (rename.from.as_str(), rename.to.as_str()))
+            .collect();
+        let mut originals = Vec::new();
+        let sources = sources_as(&location.dir, &new_names);
+        let files = Files::read_from(location, Keep::States, sources, &mut |source, bytes| {
+            originals.push(Original {
+                name: source.listed.clone(),
+                bytes: bytes.to_vec(),
+            });
+        })?;
+        let origins = Origins {
+            originals,
+            renames,
+            widths,
+        };
+        Ok((files, origins))
+    }
+}
+
+/// Gives files and folders their new names. What was renamed before something failed stays so: a second try does the
+/// rest.
+///
+/// # Errors
+/// `Error::Files` with the first that cannot be renamed.
+pub fn rename(dir: &Path, renames: &[Rename]) -> Result<()> {
+    let failed = |path: &Path, message: &str| {
+        let hint =
+            "check the permissions of the folder, then run onward adopt --rename-files again";
+        Error::Files(vec![fault(path, message, hint)])
+    };
+    for rename in renames {
+        let (from, to) = (dir.join(&rename.from), dir.join(&rename.to));
+        if to.symlink_metadata().is_ok() {
+            return Err(failed(&to, "exists already"));
+        }
+        fs::rename(&from, &to)
+            .map_err(|error| failed(&from, &format!("cannot be renamed: {error}")))?;
+    }
+    Ok(())
+}
+
+fn listing(dir: &Path) -> std::result::Result<Vec<String>, FileFault> {
+    let entries = fs::read_dir(dir).map_err(|error| unreadable(dir, &error))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| unreadable(dir, &error))?;
+        // What is not UTF-8 is told by who reads the files.
+        names.extend(entry.file_name().into_string().ok());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// New names that a file has already, or that two would get.
+fn taken(dir: &Path, names: &[String], renames: &[Rename]) -> Vec<FileFault> {
+    let mut given: HashSet<&str> = names.iter().map(String::as_str).collect();
+    let taken = renames.iter().filter(|rename| !given.insert(&rename.to));
+    taken
+        .map(|rename| {
+            let message = format!(
+                "would be renamed {}, and there is such a file",
+                Escaped(&rename.to)
+            );
+            fault(
+                &dir.join(&rename.from),
+                &message,
+                "rename one of them by hand",
+            )
+        })
+        .collect()
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> FileFault {

@@ -10,8 +10,10 @@ pub mod folder;
 pub mod name;
 pub mod next;
 mod psql;
+pub mod rename;
 pub mod sections;
 mod text;
+pub mod tool_checksum;
 
 use std::borrow::Cow;
 use std::collections::HashSet;

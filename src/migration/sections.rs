@@ -37,6 +37,7 @@ enum Tool {
     Goose,
     SqlMigrate,
     NodePgMigrate,
+    Tern,
 }
 
 impl Sections {
@@ -71,6 +72,11 @@ impl Sections {
             if first.is_none() {
                 first = Some(tool);
                 sections.first_marker = start;
+                if tool == Tool::Tern {
+                    // Its only marker stands between the two ways.
+                    sections.first_marker = 0;
+                    open = Some(0);
+                }
             }
             match marker {
                 Marker::Up | Marker::UpNoTransaction | Marker::Down => {
@@ -122,7 +128,8 @@ impl Sections {
 }
 
 const HINT: &str = "markers are: -- migrate:up, -- migrate:down (dbmate); -- +goose Up, -- +goose Down (goose); \
-                    -- +migrate Up, -- +migrate Down (sql-migrate); -- Up Migration, -- Down Migration (node-pg-migrate)";
+                    -- +migrate Up, -- +migrate Down (sql-migrate); -- Up Migration, -- Down Migration (node-pg-migrate); \
+                    ---- create above / drop below ---- (tern)";
 
 /// Writes a space for each character, and each line end as it is.
 pub(super) fn blank(text: &str, out: &mut String) {
@@ -135,6 +142,9 @@ pub(super) fn blank(text: &str, out: &mut String) {
 /// The marker in a line, if it is one.
 fn marker(line: &str) -> Option<(Tool, Marker)> {
     let comment = line.trim_start().strip_prefix("--")?.trim();
+    if comment == "-- create above / drop below ----" {
+        return Some((Tool::Tern, Marker::Down));
+    }
     let mut words = comment.split_whitespace();
     let (first, second) = (words.next()?, words.next());
     let rest: Vec<&str> = words.collect();
@@ -239,6 +249,10 @@ mod tests {
             "--migrate:up\r\nA;\r\n  -- Migrate:down\r\nB;\r\n",
             Ok(Some(("A;", None))),
         );
+        check(
+            "A;\n\n---- create above / drop below ----\n\nB;\n",
+            Ok(Some(("A;", None))),
+        );
         // The order does not matter, and an open quote hides nothing.
         check(
             "-- migrate:down\nB;\n-- migrate:up\nA;\n",
@@ -286,6 +300,10 @@ mod tests {
         check("-- migrate:up\nA;\n-- +goose Down\nB;", Err("another tool"));
         check("-- migrate:down\nB;", Err("no section for the way forward"));
         check("-- migrate:sideways\nB;", Err("unknown section marker"));
+        check(
+            "A;\n---- create above / drop below ----\n-- +goose Down\nB;",
+            Err("another tool"),
+        );
         check("-- migrate:up later\nB;", Err("unknown section marker"));
         check(
             "-- +goose ENVSUB ON\n-- +goose Up\nB;",

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Nonempty, State, Strictness};
+use super::adopt::Objection;
+use super::{Nonempty, State, Strictness, Tool};
 use crate::error::{Count, Escaped, Names, Shell, Typed};
 use crate::time::Time;
 
@@ -46,7 +47,7 @@ pub enum Finding {
     },
     /// Another tool keeps the history of this database.
     Foreign {
-        tool: String,
+        tool: Tool,
         table: String,
         standing: Standing,
     },
@@ -86,6 +87,8 @@ pub enum Finding {
     },
     /// Something is due, and the database takes no writes.
     ReadOnly { reason: String },
+    /// About taking over the history of another tool.
+    Adoption(Objection),
 }
 
 /// Where another tool's tracking table stands.
@@ -115,6 +118,7 @@ impl Finding {
             {
                 Severity::Refusal
             }
+            Finding::Adoption(objection) => objection.severity(),
             Finding::NoMigrations { .. } | Finding::DoBlock { .. } => Severity::Notice,
             Finding::Empty { .. } | Finding::NumberOrder { .. } | Finding::LayoutChanged { .. } => {
                 Severity::Warning
@@ -190,6 +194,7 @@ impl Finding {
             Finding::Subscribed { .. } => "subscribed",
             Finding::InUse { .. } => "in_use",
             Finding::ReadOnly { .. } => "read_only",
+            Finding::Adoption(objection) => objection.code(),
         }
     }
 
@@ -248,6 +253,9 @@ impl Finding {
             Finding::GoalBelowBaseline { .. } => "leave --to out, or name a later version".to_owned(),
             Finding::NotPending { .. } => "see what is pending: onward status".to_owned(),
             Finding::LeavesOut { .. } => "apply all of them in order: onward up".to_owned(),
+            Finding::Foreign { tool, .. } if tool.keeps_files() => {
+                "take its history over: onward adopt (--dry-run shows what that does)".to_owned()
+            }
             Finding::Foreign { standing: Standing::Beside(_), .. } => {
                 "record what that tool has applied already: onward baseline --through VERSION".to_owned()
             }
@@ -300,6 +308,7 @@ impl Finding {
                 Shell(database)
             ),
             Finding::ReadOnly { .. } => "connect to the primary, with a role whose default_transaction_read_only is off".to_owned(),
+            Finding::Adoption(objection) => objection.cure(),
         }
     }
 }
@@ -503,6 +512,7 @@ impl fmt::Display for Finding {
                 }
             }
             Finding::ReadOnly { reason } => write!(f, "nothing can be written: {reason}"),
+            Finding::Adoption(objection) => objection.fmt(f),
         }
     }
 }

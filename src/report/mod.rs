@@ -98,7 +98,7 @@ impl Report {
             return cure.to_owned();
         }
         // Before the command: behind it, a flag whose value may be left out would take the next word for one.
-        ["repair", "baseline", "up", "status", "reset"].iter().fold(
+        ["repair", "baseline", "up", "status", "reset", "adopt"].iter().fold(
             cure.to_owned(),
             |cure, command| {
                 cure.replace(
@@ -111,7 +111,12 @@ impl Report {
 
     /// The findings of a plan; in a quiet run the refusals only.
     pub fn findings(&self, plan: &Plan, strict: Strictness) {
-        let mut findings = plan.findings.iter().peekable();
+        self.list(&plan.findings, strict);
+    }
+
+    /// Findings in their order; in a quiet run the refusals only.
+    pub fn list(&self, findings: &[Finding], strict: Strictness) {
+        let mut findings = findings.iter().peekable();
         while let Some(finding) = findings.next() {
             let severity = finding.severity(strict);
             let cure = finding.cure();

@@ -23,6 +23,7 @@ fn each_command_has_its_help() {
         ("baseline", include_str!("golden/help-baseline.txt")),
         ("repair", include_str!("golden/help-repair.txt")),
         ("reset", include_str!("golden/help-reset.txt")),
+        ("adopt", include_str!("golden/help-adopt.txt")),
         ("wait", include_str!("golden/help-wait.txt")),
     ] {
         check(&format!("{command} --help"), text);
@@ -44,6 +45,7 @@ fn help_fits_a_terminal() {
         "baseline --help",
         "repair --help",
         "reset --help",
+        "adopt --help",
         "wait --help",
     ] {
         let outcome = Project::empty().run_alone(arguments).outcome();

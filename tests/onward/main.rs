@@ -6,6 +6,7 @@
     reason = "a test may end at once"
 )]
 
+mod adopt;
 mod attack;
 mod baseline;
 mod container;

@@ -32,7 +32,8 @@ fn check_refused(text: &str, stderr: &str) {
 
 /// The hint of every refusal.
 const MARKERS: &str = "markers are: -- migrate:up, -- migrate:down (dbmate); -- +goose Up, -- +goose Down (goose); \
-    -- +migrate Up, -- +migrate Down (sql-migrate); -- Up Migration, -- Down Migration (node-pg-migrate)";
+    -- +migrate Up, -- +migrate Down (sql-migrate); -- Up Migration, -- Down Migration (node-pg-migrate); \
+    ---- create above / drop below ---- (tern)";
 
 #[test]
 fn dbmate() {
@@ -44,6 +45,13 @@ fn dbmate() {
     );
     check(
         "\u{FEFF}--migrate:up\r\nCREATE TABLE t (x int);\r\n  -- migrate:down\r\nDROP TABLE kept;\r\n",
+    );
+}
+
+#[test]
+fn tern() {
+    check(
+        "CREATE TABLE t (x int);\n\n---- create above / drop below ----\n\nDROP TABLE kept;\nDROP TABLE t;\n",
     );
 }
 

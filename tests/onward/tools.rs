@@ -22,8 +22,8 @@ fn a_tool_whose_table_has_our_name_is_recognised() {
     check(
         "CREATE TABLE schema_migrations (version varchar(128) PRIMARY KEY); INSERT INTO schema_migrations VALUES ('001')",
         r"
-        refused: dbmate or Rails keeps the history of this database, in public.schema_migrations
-          leave that table alone, and record what the tool has applied already in a table of another name: onward baseline --table NAME --through VERSION
+        refused: dbmate keeps the history of this database, in public.schema_migrations
+          take its history over: onward adopt (--dry-run shows what that does)
         error: refused, for 1 reason
           nothing was changed
     ",
@@ -32,7 +32,7 @@ fn a_tool_whose_table_has_our_name_is_recognised() {
         "CREATE TABLE schema_migrations (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL)",
         r"
         refused: golang-migrate keeps the history of this database, in public.schema_migrations
-          leave that table alone, and record what the tool has applied already in a table of another name: onward baseline --table NAME --through VERSION
+          take its history over: onward adopt (--dry-run shows what that does)
         error: refused, for 1 reason
           nothing was changed
     ",
@@ -41,7 +41,7 @@ fn a_tool_whose_table_has_our_name_is_recognised() {
         "CREATE TABLE schema_migrations (version bigint PRIMARY KEY, inserted_at timestamp(0))",
         r"
         refused: Ecto keeps the history of this database, in public.schema_migrations
-          leave that table alone, and record what the tool has applied already in a table of another name: onward baseline --table NAME --through VERSION
+          take its history over: onward adopt (--dry-run shows what that does)
         error: refused, for 1 reason
           nothing was changed
     ",
@@ -50,7 +50,7 @@ fn a_tool_whose_table_has_our_name_is_recognised() {
         "CREATE TABLE schema_migrations (id serial, name text, applied_at timestamp)",
         r"
         refused: a hand-made runner keeps the history of this database, in public.schema_migrations
-          leave that table alone, and record what the tool has applied already in a table of another name: onward baseline --table NAME --through VERSION
+          take its history over: onward adopt (--dry-run shows what that does)
         error: refused, for 1 reason
           nothing was changed
     ",
@@ -64,7 +64,7 @@ fn a_tool_whose_table_has_another_name_is_recognised() {
          DEFAULT now(), success boolean NOT NULL, checksum bytea NOT NULL, execution_time bigint NOT NULL)",
         r"
         refused: sqlx keeps the history of this database, in public._sqlx_migrations
-          record what that tool has applied already: onward baseline --through VERSION
+          take its history over: onward adopt (--dry-run shows what that does)
         error: refused, for 1 reason
           nothing was changed
     ",
@@ -75,7 +75,7 @@ fn a_tool_whose_table_has_another_name_is_recognised() {
          execution_time int, success boolean)",
         r"
         refused: Flyway keeps the history of this database, in public.flyway_schema_history
-          record what that tool has applied already: onward baseline --through VERSION
+          take its history over: onward adopt (--dry-run shows what that does)
         error: refused, for 1 reason
           nothing was changed
     ",
@@ -84,7 +84,7 @@ fn a_tool_whose_table_has_another_name_is_recognised() {
         "CREATE TABLE goose_db_version (id serial, version_id bigint NOT NULL, is_applied boolean NOT NULL, tstamp timestamp)",
         r"
         refused: goose keeps the history of this database, in public.goose_db_version
-          record what that tool has applied already: onward baseline --through VERSION
+          take its history over: onward adopt (--dry-run shows what that does)
         error: refused, for 1 reason
           nothing was changed
     ",
@@ -93,7 +93,7 @@ fn a_tool_whose_table_has_another_name_is_recognised() {
         "CREATE TABLE refinery_schema_history (version int PRIMARY KEY, name varchar(255), applied_on varchar(255), checksum varchar(255))",
         r"
         refused: refinery keeps the history of this database, in public.refinery_schema_history
-          record what that tool has applied already: onward baseline --through VERSION
+          take its history over: onward adopt (--dry-run shows what that does)
         error: refused, for 1 reason
           nothing was changed
     ",
@@ -102,7 +102,7 @@ fn a_tool_whose_table_has_another_name_is_recognised() {
         "CREATE TABLE __diesel_schema_migrations (version varchar(50) PRIMARY KEY, run_on timestamp NOT NULL DEFAULT now())",
         r"
         refused: Diesel keeps the history of this database, in public.__diesel_schema_migrations
-          record what that tool has applied already: onward baseline --through VERSION
+          take its history over: onward adopt (--dry-run shows what that does)
         error: refused, for 1 reason
           nothing was changed
     ",
@@ -111,7 +111,7 @@ fn a_tool_whose_table_has_another_name_is_recognised() {
         "CREATE TABLE pgmigrations (id serial, name varchar(255) NOT NULL, run_on timestamp NOT NULL)",
         r"
         refused: node-pg-migrate keeps the history of this database, in public.pgmigrations
-          record what that tool has applied already: onward baseline --through VERSION
+          take its history over: onward adopt (--dry-run shows what that does)
         error: refused, for 1 reason
           nothing was changed
     ",
@@ -120,7 +120,7 @@ fn a_tool_whose_table_has_another_name_is_recognised() {
         "CREATE SCHEMA supabase_migrations; CREATE TABLE supabase_migrations.schema_migrations (version text, statements text[], name text)",
         r"
         refused: Supabase keeps the history of this database, in supabase_migrations.schema_migrations
-          record what that tool has applied already: onward baseline --through VERSION
+          take its history over: onward adopt (--dry-run shows what that does)
         error: refused, for 1 reason
           nothing was changed
     ",
@@ -129,7 +129,7 @@ fn a_tool_whose_table_has_another_name_is_recognised() {
         "CREATE TABLE schema_version (version int4 NOT NULL)",
         r"
         refused: tern keeps the history of this database, in public.schema_version
-          record what that tool has applied already: onward baseline --through VERSION
+          take its history over: onward adopt (--dry-run shows what that does)
         error: refused, for 1 reason
           nothing was changed
     ",
@@ -190,7 +190,7 @@ fn a_schema_file_does_not_run_beside_another_tools_history() {
             "",
             r"
         refused: node-pg-migrate keeps the history of this database, in public.pgmigrations
-          record what that tool has applied already: onward baseline --through VERSION
+          take its history over: onward adopt (--dry-run shows what that does)
         error: refused, for 1 reason
           nothing was changed
     ",
@@ -208,7 +208,7 @@ fn allow_nonempty_overrides_a_table_beside_ours() {
         "Applied 2 migrations: 001_a.sql, 002_b.sql\n",
         r"
         warning: node-pg-migrate keeps the history of this database, in public.pgmigrations
-          record what that tool has applied already: onward baseline --through VERSION
+          take its history over: onward adopt (--dry-run shows what that does)
         applied 001_a.sql (<time>)
         applied 002_b.sql (<time>)
     ",
