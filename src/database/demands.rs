@@ -3,7 +3,7 @@
 //!
 //! The words mean what they mean to libpq: <https://www.postgresql.org/docs/current/libpq-connect.html>.
 
-use super::conninfo::{ChannelBinding, ConnInfo, SslCertMode, SslMode, SslNegotiation};
+use super::conninfo::{ChannelBinding, ConnInfo, SslCertMode, SslMode};
 use crate::error::{Error, Result, Terms};
 
 /// The mode of encryption that holds.
@@ -26,23 +26,6 @@ pub(super) fn needs_tls(mode: SslMode) -> bool {
         mode,
         SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull
     )
-}
-
-/// Refuses demands about TLS that contradict each other.
-pub(super) fn check_tls(info: &ConnInfo) -> Result<()> {
-    let mode = ssl_mode(info);
-    let weak = |because: &str, cure: &str| Error::Usage {
-        message: format!("sslmode is too weak for {because}"),
-        hint: format!("use {cure}"),
-    };
-    if uses_system_roots(info) && mode != SslMode::VerifyFull {
-        return Err(weak("sslrootcert=system", "sslmode=verify-full"));
-    }
-    if info.sslnegotiation == Some(SslNegotiation::Direct) && !needs_tls(mode) {
-        let cure = "sslmode=require, verify-ca or verify-full";
-        return Err(weak("sslnegotiation=direct", cure));
-    }
-    Ok(())
 }
 
 /// Whether the connection string says more of TLS than that it may be used: then it cannot be silently left out.

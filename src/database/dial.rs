@@ -128,16 +128,6 @@ enum Wish {
 impl<'a> Dialer<'a> {
     fn new(target: Target<'a>) -> Result<Dialer<'a>> {
         let info = target.conninfo;
-        demands::check_tls(info)?;
-        if info.service.is_some() {
-            return Err(Error::Usage {
-                message:
-                    "the connection string has service, which this build of onward does not do"
-                        .to_owned(),
-                hint: "leave it out, and name host, user and database in the connection string"
-                    .to_owned(),
-            });
-        }
         let mode = demands::ssl_mode(info);
         let by_tcp: Vec<HostSpec> = info
             .addresses()
