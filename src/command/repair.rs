@@ -8,8 +8,9 @@ use crate::database::apply::Conditions;
 use crate::database::history::{HistoryTable, NewRow};
 use crate::database::survey::Survey;
 use crate::error::{Count, Error, Escaped, Result, Typed, exit};
-use crate::migration::folder::Keep;
+use crate::migration::folder::{Keep, WaysBack, ways_back};
 use crate::plan::repair::{Repair, repair};
+use crate::plan::rollback::migrations;
 use crate::plan::{Finding, History, Recorded, RowKind};
 use crate::report::Report;
 use crate::settings::Settings;
@@ -24,7 +25,9 @@ pub(super) fn run(
     let ground = Ground::read(settings, Keep::States)?;
     let mut patience = ground.patience(settings);
     let (session, seen) = ground.look(settings, &mut patience, report)?;
-    let repairs = plan(&ground, rows(&seen, report)?, names)?;
+    let known = rows(&seen, report)?;
+    let ways = read_ways(&ground, settings, known)?;
+    let repairs = plan(&ground, &ways, known, names)?;
     if repairs
         .iter()
         .all(|repair| matches!(repair, Repair::Nothing(_)))
@@ -34,7 +37,9 @@ pub(super) fn run(
     }
     let mut lock = lock(session, ground.target, &seen, &mut patience, report)?;
     let seen = ground.survey_locked(&mut lock, settings)?;
-    let repairs = plan(&ground, rows(&seen, report)?, names)?;
+    let known = rows(&seen, report)?;
+    let ways = read_ways(&ground, settings, known)?;
+    let repairs = plan(&ground, &ways, known, names)?;
     let mut locked = lock.open_second(ground.target, &mut patience)?;
 
     // A history that was read has a table.
@@ -80,7 +85,18 @@ fn rows<'a>(seen: &'a Survey, report: &Report) -> Result<&'a [Recorded]> {
     Err(Error::Refused { count: 1 })
 }
 
-fn plan<'a>(ground: &'a Ground, rows: &'a [Recorded], names: &[String]) -> Result<Vec<Repair<'a>>> {
+/// Reads the ways back that have begun.
+fn read_ways(ground: &Ground, settings: &Settings, rows: &[Recorded]) -> Result<WaysBack> {
+    let begun: Vec<&Recorded> = rows.iter().filter(|row| row.is_rolling_back()).collect();
+    ways_back(&settings.location, migrations(&ground.files, &begun))
+}
+
+fn plan<'a>(
+    ground: &'a Ground,
+    ways: &WaysBack,
+    rows: &'a [Recorded],
+    names: &[String],
+) -> Result<Vec<Repair<'a>>> {
     names
         .iter()
         .map(|name| {
@@ -89,7 +105,7 @@ fn plan<'a>(ground: &'a Ground, rows: &'a [Recorded], names: &[String]) -> Resul
                 .file_name()
                 .and_then(|name| name.to_str())
                 .unwrap_or(name);
-            repair(&ground.files, rows, filename).ok_or_else(|| Error::Usage {
+            repair(&ground.files, ways, rows, filename).ok_or_else(|| Error::Usage {
                 message: format!(
                     "{} is no migration in {}",
                     Typed(name),
@@ -123,6 +139,12 @@ fn statement(table: &HistoryTable, repair: &Repair) -> String {
                 checksum,
                 "the runner died",
             )
+        }
+        Repair::WayBackDeath { migration, .. } => {
+            table.interrupt_back(migration.name.filename(), "the runner died")
+        }
+        Repair::WayBackChange(migration) => {
+            table.restart_back(&NewRow::of_migration(migration, RowKind::Migration))
         }
         Repair::Nothing(_) => String::new(),
     }
@@ -162,6 +184,18 @@ fn sentence(repair: &Repair) -> String {
             "{} will go on after {}",
             Escaped(migration.name.filename()),
             Count(*steps_done, "step")
+        ),
+        Repair::WayBackDeath {
+            migration,
+            steps_done,
+        } => format!(
+            "the way back of {} will go on after {}",
+            Escaped(migration.name.filename()),
+            Count(*steps_done, "step")
+        ),
+        Repair::WayBackChange(migration) => format!(
+            "all of the way back of {} will run again",
+            Escaped(migration.name.filename())
         ),
         Repair::Nothing(migration) => {
             format!("{}: nothing to repair", Escaped(migration.name.filename()))

@@ -1,6 +1,7 @@
 //! What `repair` will do about the files that it is given, decided by a pure function.
 
-use super::{Recorded, RowStatus};
+use super::{Recorded, RowStatus, has_other_steps};
+use crate::migration::folder::WaysBack;
 use crate::migration::{Files, Migration};
 
 /// One thing that `repair` does.
@@ -20,13 +21,25 @@ pub enum Repair<'a> {
         migration: &'a Migration,
         steps_done: usize,
     },
+    /// A run died in the middle of the way back; it will go on at the first step that is not recorded as done.
+    WayBackDeath {
+        migration: &'a Migration,
+        steps_done: usize,
+    },
+    /// The way back was begun and is another now; all of it will run.
+    WayBackChange(&'a Migration),
     /// There is nothing to repair.
     Nothing(&'a Migration),
 }
 
-/// What is to be done about `filename`; none if there is no such file.
+/// What is to be done about `filename`; none if there is no such file. `ways` are the ways back that have begun.
 #[must_use]
-pub fn repair<'a>(files: &'a Files, rows: &'a [Recorded], filename: &str) -> Option<Repair<'a>> {
+pub fn repair<'a>(
+    files: &'a Files,
+    ways: &WaysBack,
+    rows: &'a [Recorded],
+    filename: &str,
+) -> Option<Repair<'a>> {
     let migration = files
         .migrations
         .iter()
@@ -34,6 +47,18 @@ pub fn repair<'a>(files: &'a Files, rows: &'a [Recorded], filename: &str) -> Opt
     let row = rows
         .iter()
         .rfind(|row| row.filename == filename && row.status != RowStatus::RolledBack);
+    if let Some(row) = row.filter(|row| row.is_rolling_back()) {
+        let way_back = ways.get(filename).and_then(Option::as_ref);
+        return Some(match way_back {
+            Some(file) if !has_other_steps(file, row.begun_back(), row.sql_checksum) => {
+                Repair::WayBackDeath {
+                    migration,
+                    steps_done: row.steps_done,
+                }
+            }
+            _ => Repair::WayBackChange(migration),
+        });
+    }
     Some(match row.map(|row| (row, row.status)) {
         Some((row, RowStatus::Applied))
             if row.checksum.as_ref() != Some(&migration.file.checksum) =>

@@ -64,7 +64,7 @@ impl Report {
         if self.flags.is_empty() {
             return cure.to_owned();
         }
-        ["repair", "baseline", "up", "status"]
+        ["repair", "baseline", "up", "status", "rollback", "new"]
             .iter()
             .fold(cure.to_owned(), |cure, command| {
                 cure.replace(
@@ -75,8 +75,8 @@ impl Report {
     }
 
     /// The findings of a plan; in a quiet run the refusals only.
-    pub fn findings(&self, plan: &Plan, strict: Strictness) {
-        let mut findings = plan.findings.iter().peekable();
+    pub fn findings(&self, findings: &[Finding], strict: Strictness) {
+        let mut findings = findings.iter().peekable();
         while let Some(finding) = findings.next() {
             let severity = finding.severity(strict);
             if severity < Severity::Refusal && self.verbosity == Verbosity::Quiet {
@@ -189,6 +189,20 @@ impl Report {
     pub fn applied(&self, file: &str, time: Duration) {
         if self.verbosity > Verbosity::Quiet {
             err(&format!("applied {} ({})", Escaped(file), Spoken(time)));
+        }
+    }
+
+    /// A way back is about to run.
+    pub fn rolling_back(&self, file: &str) {
+        if self.verbosity == Verbosity::Verbose {
+            err(&format!("rolling back {}", Escaped(file)));
+        }
+    }
+
+    /// A way back is committed.
+    pub fn rolled_back(&self, file: &str, time: Duration) {
+        if self.verbosity > Verbosity::Quiet {
+            err(&format!("rolled back {} ({})", Escaped(file), Spoken(time)));
         }
     }
 
@@ -312,11 +326,24 @@ impl Report {
         }
     }
 
+    /// The history holds a way back whose COMMIT was not answered.
+    pub fn rolled_back_after_all(&self, file: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            err(&format!(
+                "rolled back {}: it was committed before the connection was lost",
+                Escaped(file)
+            ));
+        }
+    }
+
     /// Why the run ends.
     pub fn error(&self, error: &Error) {
         // What begins with a place stays at the start of its line, where editors look for it.
         match error {
-            Error::Files(_) | Error::Migration(_) | Error::BaselineExists(_) => {
+            Error::Files(_)
+            | Error::Migration(_)
+            | Error::WayBack(_)
+            | Error::BaselineExists(_) => {
                 err(&error.to_string());
             }
             Error::Usage { .. }

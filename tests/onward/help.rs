@@ -18,6 +18,7 @@ fn each_command_has_its_help() {
     for (command, text) in [
         ("up", include_str!("golden/help-up.txt")),
         ("status", include_str!("golden/help-status.txt")),
+        ("rollback", include_str!("golden/help-rollback.txt")),
         ("baseline", include_str!("golden/help-baseline.txt")),
         ("repair", include_str!("golden/help-repair.txt")),
         ("wait", include_str!("golden/help-wait.txt")),
@@ -36,6 +37,7 @@ fn help_fits_a_terminal() {
         "--help",
         "up --help",
         "status --help",
+        "rollback --help",
         "baseline --help",
         "repair --help",
         "wait --help",
