@@ -234,9 +234,7 @@ impl<Aim> Run<'_, Aim> {
             error: fault.error,
             rolled_back,
             done: self.done.clone(),
-            pending: names
-                .skip_while(|name| *name != job.row.filename)
-                .collect(),
+            pending: names.skip_while(|name| *name != job.row.filename).collect(),
         });
         match job.way {
             Way::Forward if exists => Error::BaselineExists(failure),

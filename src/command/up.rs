@@ -200,7 +200,9 @@ impl Run<'_, Aim<'_>> {
                 Some(error) if error.is_blocked() && self.patience.pause() => {
                     self.report.blocked(&name, error, &[]);
                 }
-                Some(error) if error.is_blocked() => return Err(self.gave_up(&name, Way::Forward, None)),
+                Some(error) if error.is_blocked() => {
+                    return Err(self.gave_up(&name, Way::Forward, None));
+                }
                 Some(error) if !again && is_overtaken(error, table) => {
                     return Ok(Walk::Interrupted(Interruption {
                         file: name,
@@ -220,7 +222,6 @@ impl Run<'_, Aim<'_>> {
             }
         }
     }
-
 }
 
 /// The names of all that a plan runs, in order.

@@ -313,8 +313,8 @@ impl Locked<'_> {
         }
         let steps = matches!(job.file.execution, Execution::Steps(_));
         let row_is_gone = error.message.contains(ROW_IS_GONE);
-        let before = stop.spot == Spot::Before
-            && (is_overtaken(&error, conditions.table) || row_is_gone);
+        let before =
+            stop.spot == Spot::Before && (is_overtaken(&error, conditions.table) || row_is_gone);
         if before || steps && row_is_gone {
             return Attempt::Overtaken(error);
         }

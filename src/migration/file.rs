@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
+use super::Way;
 use super::checksum::{Checksum, TokenHash};
 use super::directive::{Header, Role};
 use super::execution::{Execution, Script, Step};
 use super::psql;
 use super::sections::{Sections, blank};
-use super::Way;
 use super::text::{self, LineCursor};
 use crate::error::{Excerpt, FileFault};
 use crate::sql::name::QualifiedName;

@@ -149,10 +149,7 @@ pub fn ways_back<'a>(
     }
 }
 
-fn way_back(
-    dir: &Path,
-    migration: &Migration,
-) -> std::result::Result<Option<SqlFile>, FileFault> {
+fn way_back(dir: &Path, migration: &Migration) -> std::result::Result<Option<SqlFile>, FileFault> {
     let here = dir.join(migration.name.filename());
     let own = folder_source(&here).unwrap_or_else(|| here.clone());
     let mut buffer = Vec::new();

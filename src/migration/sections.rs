@@ -332,10 +332,7 @@ mod tests {
 
     #[test]
     fn the_way_back_is_what_stands_below_its_marker() {
-        check_back(
-            "-- migrate:up\nA;\n-- migrate:down\nB;\n",
-            ("B;", None),
-        );
+        check_back("-- migrate:up\nA;\n-- migrate:down\nB;\n", ("B;", None));
         check_back(
             "-- migrate:down transaction:false\nB;\n-- migrate:up\nA;\n",
             ("B;", Some(1)),

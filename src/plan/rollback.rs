@@ -1,8 +1,7 @@
 //! What `rollback` will do, decided by a pure function of files, ways back, history and goal.
 
 use super::{
-    Begun, Finding, History, Observed, Obstacle, Recorded, RowStatus, obstacle,
-    write_findings,
+    Begun, Finding, History, Observed, Obstacle, Recorded, RowStatus, obstacle, write_findings,
 };
 use crate::migration::folder::WaysBack;
 use crate::migration::{Files, Migration, SchemaFile, SqlFile};
@@ -129,7 +128,8 @@ pub fn rollback<'a>(
         return plan;
     }
     let wanted = wanted(files, observed, goal);
-    plan.findings.extend(order_findings(observed, goal, &wanted));
+    plan.findings
+        .extend(order_findings(observed, goal, &wanted));
     for row in &wanted {
         match undo(files, ways, row) {
             Ok(undo) => {

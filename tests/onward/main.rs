@@ -32,6 +32,8 @@ mod psql;
 mod read_only;
 mod repair;
 mod rights;
+mod rollback;
+mod rollback_steps;
 mod roundtrips;
 mod sections;
 mod settings;
