@@ -461,7 +461,7 @@ fn a_broken_way_back_stops_only_the_rollback() {
         migrations/0003_c.down.sql:2: COMMIT without a BEGIN before it
           every file runs in a transaction that onward begins and commits: remove the statement
         migrations/0002_b.down.sql:2: unterminated quoted string begins here
-          close it with the same quote
+          close it; nothing of the file was run
           mend the files; nothing was run
     ",
     );
@@ -850,16 +850,13 @@ fn a_connection_that_is_lost_in_the_middle_is_opened_again() {
     database.execute(&format!("SELECT pg_terminate_backend(pid) {AT_WORK}"));
     database.execute("CREATE TABLE gate ()");
     let outcome = run.outcome();
-    outcome.gives(
-        0,
-        ALL_BACK,
-        r"
-        rolled back 0003_c.sql (<time>)
-        the connection was lost at 0002_b.sql; connecting again: FATAL: terminating connection due to administrator command (57P01)
-        rolled back 0002_b.sql (<time>)
-        rolled back 0001_a.sql (<time>)
-    ",
-    );
+    // Whether the server's last word is read depends on chance.
+    let stderr: Vec<&str> = outcome.exits(0).stderr.lines().collect();
+    assert_eq!(outcome.stdout, ALL_BACK);
+    assert_eq!(stderr.len(), 4, "{outcome}");
+    let lost = "the connection was lost at 0002_b.sql; connecting again: ";
+    assert!(stderr[1].starts_with(lost), "{outcome}");
+    assert_eq!(stderr[2], "rolled back 0002_b.sql (<time>)");
 }
 
 #[test]
