@@ -656,12 +656,11 @@ mod tests {
     }
 
     /// What of a way back in a section is sent, and its header.
-    fn check_back(text: &str, expected: Option<(&str, Header)>) {
+    fn check_back(text: &str, expected: Option<(&str, &Header)>) {
         let file = SqlFile::parse_section_back("f.sql".to_owned(), text.as_bytes().to_vec());
         let file = file.unwrap();
         assert_eq!(
-            file.as_ref()
-                .map(|file| (file.text.trim(), file.header.clone())),
+            file.as_ref().map(|file| (file.text.trim(), &file.header)),
             expected,
             "{text:?}"
         );
@@ -682,21 +681,21 @@ mod tests {
         check_back("-- migrate:up\nA;", None);
         check_back(
             "-- onward: lock-timeout 2s\n-- migrate:up\nA;\n-- migrate:down\nB;",
-            Some(("B;", limited(2_000))),
+            Some(("B;", &limited(2_000))),
         );
         check_back(
             "-- migrate:up\n-- onward: lock-timeout 2s\nA;\n-- migrate:down\nB;",
-            Some(("B;", Header::default())),
+            Some(("B;", &Header::default())),
         );
         check_back(
             "-- onward: lock-timeout 2s\n-- migrate:up\nA;\n-- migrate:down\n-- onward: lock-timeout 3s\nB;",
-            Some(("-- onward: lock-timeout 3s\nB;", limited(3_000))),
+            Some(("-- onward: lock-timeout 3s\nB;", &limited(3_000))),
         );
         check_back(
             "-- migrate:up\nA;\n-- migrate:down transaction:false\nB;",
             Some((
                 "B;",
-                Header {
+                &Header {
                     no_transaction: Some(3),
                     ..Header::default()
                 },
@@ -909,6 +908,8 @@ mod tests {
         #[test]
         fn any_bytes_are_a_file_or_a_fault(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let _ = parse(&bytes);
+            let _ = SqlFile::parse_way_back("f.sql".to_owned(), bytes.clone());
+            let _ = SqlFile::parse_section_back("f.sql".to_owned(), bytes);
         }
     }
 }

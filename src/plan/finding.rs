@@ -115,7 +115,11 @@ impl Finding {
             Finding::Empty { .. }
             | Finding::EmptyWayBack { .. }
             | Finding::NumberOrder { .. }
-            | Finding::LayoutChanged { .. } => Severity::Warning,
+            | Finding::LayoutChanged { .. }
+            | Finding::Foreign {
+                standing: Standing::Beside(Nonempty::Allow),
+                ..
+            } => Severity::Warning,
             Finding::SameNumber { .. }
             | Finding::OutOfOrder { .. }
             | Finding::Missing { .. }
@@ -123,10 +127,6 @@ impl Finding {
                 Strictness::Warn => Severity::Warning,
                 Strictness::Refuse => Severity::Refusal,
             },
-            Finding::Foreign {
-                standing: Standing::Beside(Nonempty::Allow),
-                ..
-            } => Severity::Warning,
             Finding::Changed { .. }
             | Finding::Renamed { .. }
             | Finding::Hazard { .. }

@@ -160,12 +160,17 @@ fn order_findings(observed: &Observed, goal: &Goal, wanted: &[&Recorded]) -> Vec
             });
         }
         Goal::These(names) if !wanted.is_empty() => {
-            let meanwhile = standing
+            let others = standing
                 .iter()
                 .take(wanted.len())
                 .filter(|row| !names.contains(&row.filename));
-            findings.extend(meanwhile.map(|row| Finding::AppliedMeanwhile {
-                filename: row.filename.clone(),
+            findings.extend(others.map(|row| {
+                if row.is_rolling_back() {
+                    unfinished(row)
+                } else {
+                    let filename = row.filename.clone();
+                    Finding::AppliedMeanwhile { filename }
+                }
             }));
         }
         // What stays is being rolled back.

@@ -495,7 +495,7 @@ fn what_cannot_be_rolled_back_is_a_refusal() {
 
 #[test]
 fn a_way_back_that_has_begun_comes_first_and_keeps_up_from_going_on() {
-    use rollback::Goal::{After, Last};
+    use rollback::Goal::{After, Last, These};
     let files = files(&["1_a.sql", "2_b.sql", "3_c.sql"], None);
     let with = |row: Recorded| {
         let mut rows = vec![row];
@@ -525,6 +525,13 @@ fn a_way_back_that_has_begun_comes_first_and_keeps_up_from_going_on() {
     );
     let died = with(rolling_back("2_b.sql", 2, None));
     check_back(&files, &died, &Last(2), &["2_b.sql", "1_a.sql"], &[]);
+    check_back(
+        &files,
+        &died,
+        &These(vec!["1_a.sql".to_owned()]),
+        &["1_a.sql"],
+        &["rolling_back"],
+    );
     let mut changed = rolling_back("2_b.sql", 2, Some("an error"));
     changed.steps_done = 1;
     check_back(
