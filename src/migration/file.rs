@@ -7,7 +7,7 @@ use super::checksum::{Checksum, TokenHash};
 use super::directive::{Header, Role};
 use super::execution::{Execution, Script, Step};
 use super::psql;
-use super::sections::{Sections, blank};
+use super::sections::{self, Sections, blank};
 use super::text::{self, LineCursor};
 use crate::error::{Excerpt, FileFault};
 use crate::sql::name::QualifiedName;
@@ -70,8 +70,7 @@ struct Raw {
 }
 
 impl Raw {
-    fn read(path: &str, bytes: Vec<u8>, role: Role) -> Result<Raw, FileFault> {
-        let text = text::decode(path, bytes)?;
+    fn read(path: &str, text: String, role: Role) -> Result<Raw, FileFault> {
         let mut tokens = TokenHash::default();
         let statements = split(path, &text, &mut |token| tokens.add(token))?;
         let header = Header::read(path, &text, role)?;
@@ -125,7 +124,8 @@ impl SqlFile {
     /// # Errors
     /// The first thing that makes the file unusable, with its line.
     pub fn parse(path: String, bytes: Vec<u8>, role: Role) -> Result<SqlFile, FileFault> {
-        let mut raw = Raw::read(&path, bytes, role)?;
+        let text = text::decode(&path, bytes)?;
+        let mut raw = Raw::read(&path, text, role)?;
         if let Some(sections) = raw.sections.take() {
             raw = raw.keep(&path, &sections, Way::Forward)?;
         }
@@ -137,16 +137,17 @@ impl SqlFile {
     /// # Errors
     /// The first thing that makes the file unusable, with its line; section markers too, for one may lead forward.
     pub fn parse_way_back(path: String, bytes: Vec<u8>) -> Result<SqlFile, FileFault> {
-        let raw = Raw::read(&path, bytes, Role::Migration)?;
-        match &raw.sections {
-            None => SqlFile::check(path, raw, Role::Migration),
-            Some(sections) => Err(FileFault {
+        let text = text::decode(&path, bytes)?;
+        if let Some(line) = sections::first_marker(&text) {
+            return Err(FileFault {
                 path,
-                line: Some(text::line_at(raw.text.as_bytes(), sections.first_marker)),
+                line: Some(line),
                 message: "a section marker in a file that is a way back as a whole".to_owned(),
                 hint: "leave the marker out, and what does not lead back".to_owned(),
-            }),
+            });
         }
+        let raw = Raw::read(&path, text, Role::Migration)?;
+        SqlFile::check(path, raw, Role::Migration)
     }
 
     /// Checks the way back in a migration with section markers; none if no marker begins one.
@@ -154,7 +155,8 @@ impl SqlFile {
     /// # Errors
     /// The first thing that makes it unusable, with its line.
     pub fn parse_section_back(path: String, bytes: Vec<u8>) -> Result<Option<SqlFile>, FileFault> {
-        let mut raw = Raw::read(&path, bytes, Role::Migration)?;
+        let text = text::decode(&path, bytes)?;
+        let mut raw = Raw::read(&path, text, Role::Migration)?;
         match raw.sections.take() {
             Some(sections) if !sections.back.parts.is_empty() => {
                 let raw = raw.keep(&path, &sections, Way::Back)?;
@@ -717,7 +719,10 @@ mod tests {
             parse("-- x\n-- migrate:up\nA;\n-- migrate:down\nB;"),
             Err((Some(2), marked.to_owned()))
         );
-        assert!(parse("-- migrate:down\nB;").is_err());
+        assert_eq!(
+            parse("\n-- migrate:down\nB;"),
+            Err((Some(2), marked.to_owned()))
+        );
         assert!(parse("BEGIN; A;").is_err());
     }
 

@@ -160,6 +160,12 @@ impl Sections {
 const HINT: &str = "markers are: -- migrate:up, -- migrate:down (dbmate); -- +goose Up, -- +goose Down (goose); \
                     -- +migrate Up, -- +migrate Down (sql-migrate); -- Up Migration, -- Down Migration (node-pg-migrate)";
 
+/// The line of the first marker, from 1, if there is one.
+pub(super) fn first_marker(text: &str) -> Option<usize> {
+    let line = text.lines().position(|line| marker(line).is_some());
+    line.map(|index| index + 1)
+}
+
 /// Writes a space for each character, and each line end as it is.
 pub(super) fn blank(text: &str, out: &mut String) {
     out.extend(
