@@ -2,13 +2,16 @@
 
 ONWARD := $(or $(CARGO_TARGET_DIR),target)/release/onward
 
-.PHONY: help build migrate status stop test torture lint bench postgres tools
+.PHONY: help build dist migrate status stop test torture lint bench postgres tools
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do printf '  make %-8s  %s\n' "$$target" "$$text"; done
 
 build: ## build the release binary, target/release/onward
 	cargo build --release
+
+dist: ## build the static binary for container images, target/dist/onward
+	@scripts/dist
 
 migrate: build ## apply the example to DATABASE_URL, or else to a private server that is started for it
 	@scripts/database migrate $(abspath $(ONWARD))
@@ -28,7 +31,7 @@ torture: tools ## run the fault suite in its long form: thousands of kills, ever
 lint: ## check formatting, clippy and, if shellcheck is installed, the shell scripts
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then set -x; shellcheck -x scripts/database scripts/postgres.sh tests/with-postgres .ci/run; \
+	@if command -v shellcheck >/dev/null; then set -x; shellcheck -x scripts/database scripts/dist scripts/postgres.sh tests/with-postgres .ci/run examples/container/app; \
 	else echo 'shellcheck is not installed: the shell scripts were not checked'; fi
 
 bench: build postgres ## measure against psql, on a server with default durability

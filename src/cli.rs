@@ -43,6 +43,17 @@ pub enum Command {
     Wait,
 }
 
+impl Command {
+    /// How it tells what happens while it happens.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        match self {
+            Command::Up(told) => told.format,
+            _ => Format::Human,
+        }
+    }
+}
+
 /// What `up` is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Up {
@@ -128,6 +139,8 @@ pub enum Check {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flags {
     pub url: Option<String>,
+    /// Files with variables; a later one wins.
+    pub env_files: Vec<OsString>,
     pub dir: Option<OsString>,
     pub schema: Option<OsString>,
     pub table: Option<String>,
@@ -144,10 +157,15 @@ pub struct Flags {
 }
 
 impl Flags {
-    /// The flags that another command must repeat to mean the same files and the same history, ready to be pasted. The
-    /// connection string is not among them.
+    /// The flags that another command must repeat to mean the same files and the same history, ready to be pasted before
+    /// it. The connection string is not among them.
     #[must_use]
     pub fn to_repeat(&self) -> String {
+        let files: Vec<_> = self
+            .env_files
+            .iter()
+            .map(|file| file.to_string_lossy())
+            .collect();
         let dir = self.dir.as_deref().map(OsStr::to_string_lossy);
         let schema = self.schema.as_deref().map(OsStr::to_string_lossy);
         let flags = [
@@ -157,8 +175,14 @@ impl Flags {
         ];
         let given = flags
             .iter()
-            .filter_map(|(flag, value)| Some((flag, (*value)?)));
-        given.fold(String::new(), |all, (flag, value)| {
+            .filter_map(|(flag, value)| Some((*flag, (*value)?)));
+        let files = files.iter().map(|file| ("--env-file", &**file));
+        let docker = match &self.docker {
+            Docker::Absent => String::new(),
+            Docker::OnlyOne => " --docker".to_owned(),
+            Docker::Named(name) => format!(" --docker={}", Shell(name)),
+        };
+        files.chain(given).fold(docker, |all, (flag, value)| {
             format!("{all} {flag} {}", Shell(value))
         })
     }
@@ -209,6 +233,10 @@ enum Verb {
 
 /// The options that only one command takes, as they are read.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag that was read or not"
+)]
 struct Own {
     to: Option<String>,
     dry_run: bool,
@@ -326,6 +354,7 @@ fn read_option(
     let mut value = || parser.value().map_err(|error| misused(&error));
     match option {
         "--url" => flags.url = Some(text(option, value()?)?),
+        "--env-file" => flags.env_files.push(value()?),
         "--dir" => flags.dir = Some(value()?),
         "--schema" => flags.schema = Some(value()?),
         "--table" => flags.table = Some(text(option, value()?)?),
@@ -791,10 +820,20 @@ mod tests {
     #[test]
     fn the_flags_that_name_files_and_history_are_repeated() {
         let Ok(Invocation::Run(_, flags)) =
-            parse(["--dir", "my dir", "--table=h", "-q"].map(OsString::from))
+            parse(["--dir", "my dir", "--table=h", "-q", "--env-file=.env"].map(OsString::from))
         else {
             panic!("not understood");
         };
-        assert_eq!(flags.to_repeat(), " --dir 'my dir' --table h");
+        assert_eq!(
+            flags.to_repeat(),
+            " --env-file .env --dir 'my dir' --table h"
+        );
+        let here = |docker| Flags {
+            docker,
+            ..Flags::default()
+        };
+        let named = Docker::Named("status".to_owned());
+        assert_eq!(here(named).to_repeat(), " --docker=status");
+        assert_eq!(here(Docker::OnlyOne).to_repeat(), " --docker");
     }
 }

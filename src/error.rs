@@ -39,8 +39,15 @@ pub enum Error {
     Usage { message: String, hint: String },
     /// Files that cannot be used, all of them at once.
     Files(Vec<FileFault>),
+    /// Nothing leads to the server: what should tell the way does not answer, or tells none.
+    Unreachable { message: String, hint: String },
     /// No session could be had.
-    Connect { target: String, trouble: Trouble },
+    Connect {
+        target: String,
+        /// What each server said, the last one too, if they were several and did not all say the same.
+        tries: Vec<String>,
+        trouble: Trouble,
+    },
     /// The server refused something that is not part of a migration.
     Database { doing: String, trouble: Trouble },
     /// The plan holds refusals; they were shown.
@@ -128,6 +135,47 @@ pub enum Trouble {
     Server(Box<ServerError>),
     /// There was no answer: refused, broken, timed out.
     Connection(String),
+    /// A connection could be had, but not on the terms of the connection string.
+    Terms(Terms),
+}
+
+/// What the connection string demands and this server does not grant. It travels through the crate `postgres` as the
+/// source of its error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    pub message: String,
+    pub hint: String,
+}
+
+impl Terms {
+    /// Terms that are not met, and the next step.
+    #[must_use]
+    pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Terms {
+        Terms {
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// The terms that stand behind an error of the crate.
+    fn behind(error: &postgres::Error) -> Option<&Terms> {
+        let error = error.source()?.downcast_ref::<io::Error>()?;
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+impl fmt::Display for Terms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Terms {}
+
+impl From<Terms> for io::Error {
+    fn from(terms: Terms) -> io::Error {
+        io::Error::other(terms)
+    }
 }
 
 /// The fields of an ErrorResponse, as
@@ -191,7 +239,8 @@ impl Error {
                 trouble: Trouble::Server(error),
                 ..
             } if !error.ends_connection() => exit::REFUSED,
-            Error::Connect { .. }
+            Error::Unreachable { .. }
+            | Error::Connect { .. }
             | Error::Database { .. }
             | Error::KeepsBreaking { .. }
             | Error::NotReady { .. }
@@ -208,7 +257,7 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Error::Usage { hint, .. } => hint.clone(),
+            Error::Usage { hint, .. } | Error::Unreachable { hint, .. } => hint.clone(),
             Error::Files(_) => "mend the files; nothing was run".to_owned(),
             Error::Connect { trouble, .. } => trouble.connect_hint(),
             Error::Database { trouble: Trouble::Server(error), .. } => error.database_hint(),
@@ -247,7 +296,9 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Usage { message, .. } => f.write_str(message),
+            Error::Usage { message, .. } | Error::Unreachable { message, .. } => {
+                f.write_str(message)
+            }
             Error::Files(faults) => {
                 for (i, fault) in faults.iter().enumerate() {
                     if i > 0 {
@@ -257,9 +308,14 @@ impl fmt::Display for Error {
                 }
                 Ok(())
             }
-            Error::Connect { target, trouble } => {
-                write!(f, "cannot connect to {target}: {trouble}")
-            }
+            Error::Connect {
+                target,
+                tries,
+                trouble,
+            } => match &tries[..] {
+                [] => write!(f, "cannot connect to {target}: {trouble}"),
+                tries => write!(f, "cannot connect to {target}\n{}", tries.join("\n")),
+            },
             Error::Database { doing, trouble } => write!(f, "{doing}: {trouble}"),
             Error::Refused { count } => write!(f, "refused, for {}", Count(*count, "reason")),
             Error::Migration(failure) | Error::BaselineExists(failure) => {
@@ -377,13 +433,22 @@ impl fmt::Display for Excerpt {
     }
 }
 
-/// A blank as wide as a terminal shows a character, so that what stands below it is aligned: a tab stays a tab, an East
-/// Asian wide character or an emoji takes two columns, a combining character none. The ranges are the blocks of
-/// <https://www.unicode.org/reports/tr11/> that people write.
+/// A blank as wide as a terminal shows a character, so that what stands below it is aligned: a tab stays a tab.
 fn blank_as_wide(c: char) -> Option<char> {
+    match (c, width(c)) {
+        ('\t', _) => Some('\t'),
+        (_, 0) => None,
+        (_, 2) => Some('\u{3000}'),
+        _ => Some(' '),
+    }
+}
+
+/// How many columns of a terminal a character takes: an East Asian wide character or an emoji two, a combining character
+/// none. The ranges are the blocks of <https://www.unicode.org/reports/tr11/> that people write.
+#[must_use]
+pub fn width(c: char) -> usize {
     match u32::from(c) {
-        9 => Some('\t'),
-        0x0300..=0x036F | 0x200B..=0x200F | 0xFE00..=0xFE0F => None,
+        0x0300..=0x036F | 0x200B..=0x200F | 0xFE00..=0xFE0F => 0,
         0x1100..=0x115F
         | 0x2E80..=0xA4CF
         | 0xAC00..=0xD7A3
@@ -394,8 +459,8 @@ fn blank_as_wide(c: char) -> Option<char> {
         | 0x1_F300..=0x1_F64F
         | 0x1_F680..=0x1_F6FF
         | 0x1_F900..=0x1_F9FF
-        | 0x2_0000..=0x3_FFFD => Some('\u{3000}'),
-        _ => Some(' '),
+        | 0x2_0000..=0x3_FFFD => 2,
+        _ => 1,
     }
 }
 
@@ -405,7 +470,7 @@ impl Trouble {
     pub fn server(&self) -> Option<&ServerError> {
         match self {
             Trouble::Server(error) => Some(error),
-            Trouble::Connection(_) => None,
+            Trouble::Connection(_) | Trouble::Terms(_) => None,
         }
     }
 
@@ -419,20 +484,27 @@ impl Trouble {
     /// unknown database does not mend itself.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        self.server()
-            .is_none_or(|error| error.code.starts_with("57P") || error.is_full())
+        match self {
+            Trouble::Server(error) => error.code.starts_with("57P") || error.is_full(),
+            Trouble::Connection(_) => true,
+            Trouble::Terms(_) => false,
+        }
     }
 
     /// Whether the server, or a pooler before it, had no connection to give: `too_many_connections`, or no answer.
     #[must_use]
     pub fn wants_connections(&self) -> bool {
-        match self.server() {
-            Some(error) => error.is_full(),
-            None => true,
+        match self {
+            Trouble::Server(error) => error.is_full(),
+            Trouble::Connection(_) => true,
+            Trouble::Terms(_) => false,
         }
     }
 
     fn connect_hint(&self) -> String {
+        if let Trouble::Terms(terms) = self {
+            return terms.hint.clone();
+        }
         match self.server().map(|error| error.code.as_str()) {
             Some("28P01" | "28000") => {
                 "check user and password of DATABASE_URL, and pg_hba.conf of the server"
@@ -451,6 +523,7 @@ impl fmt::Display for Trouble {
         match self {
             Trouble::Server(error) => write!(f, "{error}"),
             Trouble::Connection(message) => f.write_str(message),
+            Trouble::Terms(terms) => write!(f, "{terms}"),
         }
     }
 }
@@ -459,6 +532,9 @@ impl From<postgres::Error> for Trouble {
     fn from(error: postgres::Error) -> Trouble {
         if let Some(server) = error.as_db_error() {
             return Trouble::Server(Box::new(ServerError::from(server)));
+        }
+        if let Some(terms) = Terms::behind(&error) {
+            return Trouble::Terms(terms.clone());
         }
         // The crate displays only the kind of an error; the reason is its source.
         let mut message = error.to_string();

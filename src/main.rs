@@ -9,13 +9,15 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use std::{env, fs, io};
 
-use onward::cli::{self, Command, Flags, Invocation, Program};
+use onward::cli::{self, Command, Flags, Format, Invocation, Program};
 use onward::command::{self, Ending};
 use onward::database::conninfo;
 use onward::error::{Error, Result, exit};
 use onward::program::{self, Answer, Variable};
 use onward::report::Report;
-use onward::settings::{Color, Environment, Settings, SmallFile, Verbosity, Voice};
+use onward::settings::{
+    self, Color, Environment, Settings, SmallFile, Verbosity, Voice, WithFiles,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 fn main() -> ExitCode {
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
     let plain = Report::new(Voice {
         color: Color::Auto,
         verbosity: Verbosity::Normal,
+        columns: None,
     });
     let (report, outcome) = match cli::parse(env::args_os().skip(1)) {
         Ok(Invocation::Help(text)) => {
@@ -35,32 +38,62 @@ fn main() -> ExitCode {
         }
         Ok(Invocation::Run(command, mut flags)) => {
             let undo = hide_password(&mut flags);
-            match Voice::resolve(&flags, &Surroundings) {
-                Ok(voice) => {
-                    let report = Report::new(voice).with_flags(flags.to_repeat());
-                    let outcome = run(&command, &flags, &undo, &report);
+            let fit = |report: Report| match command.format() {
+                Format::Human => report,
+                Format::Json => report.for_machines(),
+            };
+            match voice(&flags) {
+                Ok((surroundings, voice)) => {
+                    let report = fit(Report::new(voice).with_flags(flags.to_repeat()));
+                    let outcome = run(&command, &flags, &surroundings, &undo, &report);
                     (report, outcome)
                 }
-                Err(error) => (plain, Err(error)),
+                Err(error) => (fit(plain), Err(error)),
             }
         }
         Err(error) => (plain, Err(error)),
     };
-    ExitCode::from(outcome.unwrap_or_else(|error| {
+    let code = outcome.unwrap_or_else(|error| {
         report.error(&error);
         error.exit_code()
-    }))
+    });
+    report.end(code);
+    ExitCode::from(code)
+}
+
+/// The environment with the files of `--env-file`, and how the run speaks.
+fn voice(flags: &Flags) -> Result<(WithFiles<'static, Surroundings>, Voice)> {
+    let surroundings = WithFiles::read(flags, &Surroundings)?;
+    let voice = Voice::resolve(flags, &surroundings)?;
+    Ok((surroundings, voice))
 }
 
 /// Runs a command, and becomes the program that follows it; `undo` gives that program the environment we were given.
-fn run(command: &Command, flags: &Flags, undo: &[Variable], report: &Report) -> Result<u8> {
-    let settings = Settings::resolve(flags, &Surroundings)?;
-    match command::run(command, &settings, report)? {
+fn run(
+    command: &Command,
+    flags: &Flags,
+    surroundings: &impl Environment,
+    undo: &[Variable],
+    report: &Report,
+) -> Result<u8> {
+    let settings = Settings::resolve(flags, surroundings).or_else(|error| match command {
+        // What is wrong with the files can be told without a database.
+        Command::Validate => {
+            command::check_files(&settings::location(flags, surroundings)).and(Err(error))
+        }
+        _ => Err(error),
+    })?;
+    report.remarks(&settings.remarks);
+    let ending = command::run(command, &settings, report);
+    match ending.map_err(|error| settings.explain(error))? {
         Ending::Code(code) => Ok(code),
-        Ending::Become(Program { name, arguments }) => Err(Error::NotExecuted {
-            reason: program::execute(name, arguments, undo),
-            program: name.to_string_lossy().into_owned(),
-        }),
+        Ending::Become(Program { name, arguments }) => {
+            report.end(exit::DONE);
+            Err(Error::NotExecuted {
+                reason: program::execute(name, arguments, undo),
+                program: name.to_string_lossy().into_owned(),
+            })
+        }
     }
 }
 
@@ -107,11 +140,24 @@ fn hide_password(flags: &mut Flags) -> Vec<Variable> {
 /// Ends the process at once on SIGTERM and SIGINT, also as PID 1, for which the kernel ignores a signal without a handler.
 /// The server rolls back what was under way.
 fn heed_signals() {
+    let ignored = ignored_signals();
     for signal in [SIGTERM, SIGINT] {
+        // As in a job that a shell has started in the background.
+        if ignored & (1 << (signal - 1)) != 0 {
+            continue;
+        }
         let always = Arc::new(AtomicBool::new(true));
         // Where no handler can be set, the signal does what it does to any program.
         let _ = signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, always);
     }
+}
+
+/// The signals that whoever started us wants to be ignored, one bit each; none where the system does not tell.
+fn ignored_signals() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
 }
 
 /// What surrounds this process.

@@ -26,18 +26,32 @@ use crate::sql::target::targets;
 /// How far to go, and from where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Goal {
-    /// The last version to apply; all of them without it.
-    pub to: Option<String>,
+    pub reach: Reach,
     /// `--allow-nonempty`: a database with objects of its own and without history may be migrated from the first file.
     pub nonempty: Nonempty,
+}
+
+/// Which of the pending migrations are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Reach {
+    #[default]
+    All,
+    /// Those up to this version.
+    To(String),
+    /// Just this file, which needs a history.
+    Only(String),
 }
 
 /// What to do about a history that does not fit the files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Strictness {
     #[default]
+    /// Disorder is a warning.
     Warn,
+    /// Disorder is refused.
     Refuse,
+    /// Whatever is a warning otherwise is refused.
+    RefuseAll,
 }
 
 /// What to do about a database that has objects of its own, but no history.
@@ -219,6 +233,10 @@ pub fn plan<'a>(files: &'a Files, observed: &'a Observed, goal: &Goal) -> Plan<'
             findings.push(finding.clone());
             (Opening::Nothing, &[])
         }
+        History::Absent(_) if matches!(goal.reach, Reach::Only(_)) => {
+            findings.push(Finding::NoHistory);
+            (Opening::Nothing, &[])
+        }
         History::Absent(absent) => {
             let opening = opening(files, absent, observed.table.as_ref(), goal, &mut findings);
             (opening, &[])
@@ -230,8 +248,10 @@ pub fn plan<'a>(files: &'a Files, observed: &'a Observed, goal: &Goal) -> Plan<'
     let mut entries = file_entries(files, &mut by_name, &mut findings);
     let due = match observed.history {
         History::Unusable(_) => Vec::new(),
+        History::Absent(_) if matches!(goal.reach, Reach::Only(_)) => Vec::new(),
         History::Absent(_) | History::Present(_) => due(files, &opening, &entries, goal),
     };
+    findings.extend(only_finding(&entries, &due, &observed.history, goal));
     if let History::Present(_) = observed.history {
         missing(files, &by_name, &contents, &mut entries, &mut findings);
     }
@@ -260,6 +280,32 @@ pub fn plan<'a>(files: &'a Files, observed: &'a Observed, goal: &Goal) -> Plan<'
         plan.findings.extend(write_findings(observed));
     }
     plan
+}
+
+/// What is to be said of the only file that is wanted.
+fn only_finding(entries: &[Entry], due: &[Due], history: &History, goal: &Goal) -> Option<Finding> {
+    let (Reach::Only(filename), History::Present(_)) = (&goal.reach, history) else {
+        return None;
+    };
+    if due.is_empty() {
+        let entry = entries.iter().find(|entry| entry.filename == filename)?;
+        return Some(Finding::NotPending {
+            filename: filename.clone(),
+            state: entry.state,
+        });
+    }
+    let before = entries
+        .iter()
+        .take_while(|entry| entry.filename != filename);
+    // What is out of order already is told so.
+    let left_out: Vec<String> = before
+        .filter(|entry| !entry.state.is_applied() && entry.state != State::OutOfOrder)
+        .map(|entry| entry.filename.to_owned())
+        .collect();
+    (!left_out.is_empty()).then(|| Finding::LeavesOut {
+        filename: filename.clone(),
+        left_out,
+    })
 }
 
 /// Whether a history of these rows leaves anything to do.
@@ -395,12 +441,11 @@ fn opening<'a>(
         findings.extend(legacy_findings(schema, table));
     }
     let contained = contained(files, table);
-    let within = goal
-        .to
-        .as_ref()
-        .map(|version| (version, files.through(version)));
-    if let (Some((to, within)), Some(last)) = (within, contained.last())
-        && within.last().is_none_or(|end| end.name < last.name)
+    if let (Reach::To(to), Some(last)) = (&goal.reach, contained.last())
+        && files
+            .through(to)
+            .last()
+            .is_none_or(|end| end.name < last.name)
     {
         findings.push(Finding::GoalBelowBaseline {
             to: to.clone(),
@@ -630,9 +675,9 @@ fn missing<'a>(
 
 /// The migrations that are neither applied nor in the baseline to come, up to the goal. `entries` are those of the files.
 fn due<'a>(files: &'a Files, opening: &Opening, entries: &[Entry], goal: &Goal) -> Vec<Due<'a>> {
-    let within = match &goal.to {
-        Some(version) => files.through(version),
-        None => &files.migrations,
+    let within = match &goal.reach {
+        Reach::To(version) => files.through(version),
+        Reach::All | Reach::Only(_) => &files.migrations,
     };
     let contained: HashSet<&str> = match opening {
         Opening::Baseline { contained, .. } => contained
@@ -641,8 +686,13 @@ fn due<'a>(files: &'a Files, opening: &Opening, entries: &[Entry], goal: &Goal) 
             .collect(),
         Opening::Nothing | Opening::CreateHistory => HashSet::new(),
     };
+    let is_wanted = |entry: &Entry| match &goal.reach {
+        Reach::Only(filename) => entry.filename == filename,
+        Reach::All | Reach::To(_) => true,
+    };
     let is_due = |entry: &Entry| {
-        !entry.state.is_applied()
+        is_wanted(entry)
+            && !entry.state.is_applied()
             && entry.state != State::RollingBack
             && !contained.contains(entry.filename)
     };

@@ -1,12 +1,21 @@
 //! What holds for this run: flag, then environment variable, then default; each value knows where it came from. Pure.
 
-use std::ffi::{OsStr, OsString};
+mod account;
+mod connection;
+mod docker;
+mod env_file;
+mod password_file;
+mod service_file;
+mod source;
+mod surroundings;
+
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::cli::{Flags, Switch, Wait};
-use crate::database::conninfo::{self, ConnInfo};
+use crate::database::conninfo::ConnInfo;
 use crate::error::{Error, Result};
 use crate::migration::folder::{Location, SchemaPath};
 use crate::plan::{Nonempty, Strictness};
@@ -14,10 +23,22 @@ use crate::program::Answer;
 use crate::sql::name::TableName;
 use crate::timeout::{BadDuration, LockTimeout, MaxWait, ReadyWait, RunTimeout};
 
+pub use connection::{Connection, Origin, Remark};
+pub use docker::InContainer;
+pub use source::Source;
+use source::pick;
+pub use surroundings::WithFiles;
+
 /// What surrounds the program. Where a test needs variables alone, a function is enough.
 pub trait Environment {
     /// The value of a variable, if it is set.
     fn variable(&self, name: &str) -> Option<OsString>;
+
+    /// The place of a variable in a file, if it is not the process's own.
+    fn origin(&self, name: &str) -> Option<String> {
+        let _ = name;
+        None
+    }
 
     /// A small file that holds settings.
     ///
@@ -63,8 +84,11 @@ impl<F: Fn(&str) -> Option<OsString>> Environment for F {
 #[derive(Debug)]
 pub struct Settings {
     pub target: ConnInfo,
-    /// Where the connection string came from.
-    pub target_source: Source,
+    /// Where each value of the connection came from.
+    pub origins: Vec<Origin>,
+    pub remarks: Vec<Remark>,
+    /// Where `--docker` found the database.
+    pub container: Option<InContainer>,
     pub location: Location,
     pub table: TableName,
     pub strict: Strictness,
@@ -82,6 +106,8 @@ pub struct Settings {
 pub struct Voice {
     pub color: Color,
     pub verbosity: Verbosity,
+    /// The columns of the terminal, by `COLUMNS`.
+    pub columns: Option<usize>,
 }
 
 /// When to use colour.
@@ -101,49 +127,16 @@ pub enum Verbosity {
     Verbose,
 }
 
-/// Where a value came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    Flag(&'static str),
-    Variable(&'static str),
-    Default,
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Source::Flag(name) | Source::Variable(name) => f.write_str(name),
-            Source::Default => f.write_str("the default"),
-        }
-    }
-}
-
-/// A flag's value, else a variable's that is not empty, with its source.
-fn pick<T: Clone + AsRef<OsStr>>(
-    flag: Option<&T>,
-    flag_name: &'static str,
-    environment: &impl Environment,
-    variable: &'static str,
-) -> Option<(OsString, Source)> {
-    if let Some(value) = flag {
-        return Some((value.as_ref().to_owned(), Source::Flag(flag_name)));
-    }
-    let value = environment
-        .variable(variable)
-        .filter(|value| !value.is_empty())?;
-    Some((value, Source::Variable(variable)))
-}
-
 /// A value that must be text.
 fn text(value: (OsString, Source)) -> Result<(String, Source)> {
     let (value, source) = value;
     match value.into_string() {
         Ok(text) => Ok((text, source)),
-        Err(_) => Err(bad(source, "the value is not UTF-8")),
+        Err(_) => Err(bad(&source, "the value is not UTF-8")),
     }
 }
 
-fn bad(source: Source, message: impl fmt::Display) -> Error {
+fn bad(source: &Source, message: impl fmt::Display) -> Error {
     Error::Usage {
         message: format!("{source}: {message}"),
         hint: "see onward --help".to_owned(),
@@ -162,7 +155,7 @@ impl Voice {
                 (word, _) if word == "auto" => Color::Auto,
                 (word, _) if word == "always" => Color::Always,
                 (word, _) if word == "never" => Color::Never,
-                (_, source) => return Err(bad(source, "one of auto, always, never")),
+                (_, source) => return Err(bad(&source, "one of auto, always, never")),
             },
         };
         let no_color = environment
@@ -180,7 +173,13 @@ impl Voice {
             (false, true) => Verbosity::Verbose,
             (false, false) => Verbosity::Normal,
         };
-        Ok(Voice { color, verbosity })
+        let columns = environment.variable("COLUMNS");
+        let columns = columns.and_then(|columns| columns.to_str()?.parse().ok());
+        Ok(Voice {
+            color,
+            verbosity,
+            columns: columns.filter(|columns| *columns > 0),
+        })
     }
 }
 
@@ -191,25 +190,12 @@ impl Settings {
     /// `Error::Usage` for the first value that makes no sense, named by its source; values of connection strings are
     /// never repeated.
     pub fn resolve(flags: &Flags, environment: &impl Environment) -> Result<Settings> {
-        let (target, target_source) = target(flags, environment)?;
-        let dir = pick(flags.dir.as_ref(), "--dir", environment, "ONWARD_DIR").map_or_else(
-            || PathBuf::from("migrations"),
-            |(dir, _)| PathBuf::from(dir),
-        );
-        let schema = match pick(
-            flags.schema.as_ref(),
-            "--schema",
-            environment,
-            "ONWARD_SCHEMA",
-        ) {
-            Some((path, _)) => SchemaPath::Named(PathBuf::from(path)),
-            None => SchemaPath::Usual(PathBuf::from("schema.sql")),
-        };
+        let connection = connection::resolve(flags, environment)?;
         let table = match pick(flags.table.as_ref(), "--table", environment, "ONWARD_TABLE") {
             None => TableName::usual(),
             Some(value) => {
                 let (name, source) = text(value)?;
-                TableName::parse(&name).map_err(|message| bad(source, message))?
+                TableName::parse(&name).map_err(|message| bad(&source, message))?
             }
         };
         let strict = if switch(flags.strict, environment, "ONWARD_STRICT")? {
@@ -241,9 +227,11 @@ impl Settings {
             "ONWARD_TIMEOUT",
         );
         Ok(Settings {
-            target,
-            target_source,
-            location: Location { dir, schema },
+            target: connection.target,
+            origins: connection.origins,
+            remarks: connection.remarks,
+            container: connection.container,
+            location: location(flags, environment),
             table,
             strict,
             nonempty,
@@ -257,28 +245,32 @@ impl Settings {
             timeout: duration(timeout, None, |text| RunTimeout::parse(text).map(Some))?,
         })
     }
+
+    /// An error of a run, with the next step that a database in a container asks for.
+    #[must_use]
+    pub fn explain(&self, error: Error) -> Error {
+        match &self.container {
+            Some(container) => container.explain(error, &self.target),
+            None => error,
+        }
+    }
 }
 
-/// The connection string: `--url`, `DATABASE_URL`, `POSTGRES_URL`.
-fn target(flags: &Flags, environment: &impl Environment) -> Result<(ConnInfo, Source)> {
-    let value = pick(flags.url.as_ref(), "--url", environment, "DATABASE_URL")
-        .or_else(|| pick(None::<&String>, "--url", environment, "POSTGRES_URL"));
-    let Some(value) = value else {
-        return Err(Error::Usage {
-            message: "no database is named".to_owned(),
-            hint: "set DATABASE_URL=postgres://USER:PASSWORD@HOST/DATABASE, or give --url"
-                .to_owned(),
-        });
-    };
-    let (url, source) = text(value)?;
-    match conninfo::parse(&url) {
-        Ok(target) => Ok((target, source)),
-        Err(error) => Err(Error::Usage {
-            message: format!("{source}: {error}"),
-            hint: error.hint().unwrap_or_else(|| {
-                "write DATABASE_URL=postgres://USER:PASSWORD@HOST/DATABASE".to_owned()
-            }),
-        }),
+/// Where the files are: all that a command needs to know that has no use for a database.
+pub fn location(flags: &Flags, environment: &impl Environment) -> Location {
+    let dir = pick(flags.dir.as_ref(), "--dir", environment, "ONWARD_DIR");
+    let schema = pick(
+        flags.schema.as_ref(),
+        "--schema",
+        environment,
+        "ONWARD_SCHEMA",
+    );
+    Location {
+        dir: dir.map_or_else(|| PathBuf::from("migrations"), |(dir, _)| dir.into()),
+        schema: match schema {
+            Some((path, _)) => SchemaPath::Named(PathBuf::from(path)),
+            None => SchemaPath::Usual(PathBuf::from("schema.sql")),
+        },
     }
 }
 
@@ -302,7 +294,7 @@ fn duration<T>(
 ) -> Result<T> {
     value.map_or(Ok(default), |value| {
         let (text, source) = text(value)?;
-        parse(&text).map_err(|error| bad(source, error))
+        parse(&text).map_err(|error| bad(&source, error))
     })
 }
 
@@ -311,14 +303,13 @@ fn switch(flag: Switch, environment: &impl Environment, variable: &'static str) 
     if flag == Switch::Given {
         return Ok(true);
     }
-    let value = environment.variable(variable).unwrap_or_default();
+    let Some((value, source)) = source::variable(environment, variable) else {
+        return Ok(false);
+    };
     match value.to_str().map(str::to_ascii_lowercase).as_deref() {
-        Some("" | "0" | "false" | "no" | "off") => Ok(false),
+        Some("0" | "false" | "no" | "off") => Ok(false),
         Some("1" | "true" | "yes" | "on") => Ok(true),
-        _ => Err(bad(
-            Source::Variable(variable),
-            "one of 1, true, yes, on, 0, false, no, off",
-        )),
+        _ => Err(bad(&source, "one of 1, true, yes, on, 0, false, no, off")),
     }
 }
 
@@ -352,7 +343,7 @@ mod tests {
             SchemaPath::Usual(PathBuf::from("schema.sql"))
         );
         assert_eq!(defaults.lock_timeout, LockTimeout::milliseconds(500));
-        assert_eq!(defaults.target_source, Source::Variable("DATABASE_URL"));
+        assert_eq!(defaults.origins[0].source, Source::Variable("DATABASE_URL"));
         let variables = [
             URL,
             ("ONWARD_DIR", "db"),
@@ -365,12 +356,12 @@ mod tests {
         assert_eq!(by_variable.table.to_string(), "ops.t");
         let flags = Flags {
             dir: Some("else".into()),
-            url: Some("postgres:///x".to_owned()),
+            url: Some("postgres://app@x/x".to_owned()),
             ..Flags::default()
         };
         let by_flag = resolve(&flags, &variables).expect("flags");
         assert_eq!(by_flag.location.dir, PathBuf::from("else"));
-        assert_eq!(by_flag.target_source, Source::Flag("--url"));
+        assert_eq!(by_flag.origins[0].source, Source::Flag("--url"));
     }
 
     #[test]

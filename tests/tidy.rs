@@ -68,12 +68,23 @@ const PLACES: &[(&str, &[&str], &str)] = &[
     ("env::", &["src/main.rs"], "the environment enters in main"),
     (
         "std::fs",
-        &["src/migration/folder.rs"],
-        "one reader of the project's files",
+        &[
+            "src/migration/folder.rs",
+            "src/database/tls/files.rs",
+            "src/database/owner.rs",
+        ],
+        "one reader of the project's files, one of certificates, one of the users' names",
     ),
     (
         "fs::",
-        &["src/migration/folder.rs", "src/main.rs"],
+        &[
+            "src/migration/folder.rs",
+            "src/main.rs",
+            // Certificates are asked for when a session begins: they may be renewed while the program runs.
+            "src/database/tls/files.rs",
+            // Whose socket it is, /etc/passwd tells.
+            "src/database/owner.rs",
+        ],
         "files with settings enter in main",
     ),
     (
@@ -95,10 +106,15 @@ const PLACES: &[(&str, &[&str], &str)] = &[
 const DEPENDENCIES: &[&str] = &[
     "lexopt",
     "postgres",
+    // sslrootcert=system: where an operating system keeps its roots differs from one to the next.
+    "rustls-native-certs",
     "serde_json",
     "sha2",
     "signal-hook",
+    "terminal_size",
     "tokio",
+    // TLS with ring, on the stream that is ours; it brings rustls along.
+    "tokio-rustls",
 ];
 
 /// The source files with their lines, tests left out.

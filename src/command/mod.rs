@@ -13,6 +13,8 @@ mod validate;
 mod wait;
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::Path;
 use std::time::Instant;
 
 use crate::cli::{Command, Program};
@@ -21,9 +23,9 @@ use crate::database::patience::Patience;
 use crate::database::run_lock::{Locked, RunLock};
 use crate::database::session::{Session, Target};
 use crate::database::survey::{Survey, survey};
-use crate::error::{Error, Result, ServerError, Trouble, Typed, exit};
-use crate::migration::folder::Keep;
-use crate::migration::{Files, SchemaFile};
+use crate::error::{Error, Escaped, Result, ServerError, Trouble, Typed, exit};
+use crate::migration::folder::{Keep, Location};
+use crate::migration::{Files, Migration, SchemaFile};
 use crate::plan::{self, Plan, Recorded};
 use crate::report::Report;
 use crate::settings::Settings;
@@ -62,6 +64,14 @@ pub fn run<'a>(command: &'a Command, settings: &Settings, report: &Report) -> Re
         Command::Wait => wait::run(settings, report)?,
     };
     Ok(Ending::Code(code))
+}
+
+/// Reads the files, for what is wrong with them.
+///
+/// # Errors
+/// `Error::Files` with everything that makes a file unusable.
+pub fn check_files(location: &Location) -> Result<()> {
+    Files::read(location, Keep::States).map(drop)
 }
 
 /// What every command begins with: the files, read and checked before anything connects, and the schemas they name.
@@ -105,6 +115,25 @@ impl<'a> Ground<'a> {
                 self.files.dir
             ),
             hint: "write the digits as the file name has them, zeros included".to_owned(),
+        })
+    }
+
+    /// The migration that an argument means: by its name, or by a path as good as the name.
+    fn migration(&self, option: &str, word: &str) -> Result<&Migration> {
+        let path = Path::new(word);
+        // A numbered folder is named after itself, not after the file in it.
+        let in_folder = path.ends_with("up.sql") || path.ends_with("migration.sql");
+        let named = path.parent().filter(|_| in_folder).unwrap_or(path);
+        let name = named.file_name();
+        let is_it = |migration: &&Migration| name == Some(OsStr::new(migration.name.filename()));
+        let found = self.files.migrations.iter().find(is_it);
+        found.ok_or_else(|| Error::Usage {
+            message: format!(
+                "{option} {}: no migration in {} has this name",
+                Typed(word),
+                Escaped(&self.files.dir)
+            ),
+            hint: "name a file as onward status shows it".to_owned(),
         })
     }
 

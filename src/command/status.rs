@@ -6,7 +6,7 @@ use crate::database::run_lock;
 use crate::database::session::Session;
 use crate::error::{Error, Result, exit};
 use crate::migration::folder::Keep;
-use crate::plan::{Goal, History, Plan, State, plan};
+use crate::plan::{Goal, History, Plan, Reach, State, plan};
 use crate::report::human::Place;
 use crate::report::json::Stuck;
 use crate::report::{Report, human, json};
@@ -19,9 +19,13 @@ pub(super) fn run(
     report: &Report,
 ) -> Result<u8> {
     let ground = Ground::read(settings, Keep::States)?;
+    // First, because it is wanted most when there is no connection.
+    if format == Format::Human && report.is_verbose() {
+        report.document(&human::origins(&settings.origins));
+    }
     let (mut session, seen) = ground.look(settings, &mut ground.patience(settings), report)?;
     let goal = Goal {
-        to: None,
+        reach: Reach::All,
         nonempty: settings.nonempty,
     };
     let plan = plan(&ground.files, &seen.observed, &goal);
@@ -48,6 +52,7 @@ pub(super) fn run(
                 &Place {
                     target: &target,
                     history: shown,
+                    columns: report.columns(),
                 },
             ));
             report.findings(&plan.findings, settings.strict);

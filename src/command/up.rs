@@ -11,18 +11,15 @@ use crate::database::survey::Survey;
 use crate::error::{Error, Hook, Result};
 use crate::migration::folder::Keep;
 use crate::migration::{Migration, SchemaFile, Way};
-use crate::plan::{Begun, Goal, Opening, Plan, RowKind, plan};
+use crate::plan::{Begun, Goal, Opening, Plan, Reach, RowKind, plan};
 use crate::program::{self, HookEnd};
 use crate::report::Report;
 use crate::settings::Settings;
 
 pub(super) fn run(settings: &Settings, told: &Up, report: &Report) -> Result<()> {
     let ground = Ground::read(settings, Keep::Texts)?;
-    if let Some(version) = &told.to {
-        ground.check_version("--to", version)?;
-    }
     let goal = Goal {
-        to: told.to.clone(),
+        reach: reach(told, &ground)?,
         nonempty: settings.nonempty,
     };
     let mut patience = ground.patience(settings);
@@ -50,13 +47,28 @@ pub(super) fn run(settings: &Settings, told: &Up, report: &Report) -> Result<()>
     } else {
         run.catch_up(session, seen)?
     };
-    match &told.to {
-        Some(version) => report.done_up_to(&run.done, version, recorded),
-        None => report.done(&run.done, recorded),
+    match &goal.reach {
+        Reach::To(version) => report.done_up_to(&run.done, version, recorded),
+        Reach::All | Reach::Only(_) => report.done(&run.done, recorded),
     }
     match &told.after {
         Some(command) => run.hook(Hook::After, command),
         None => Ok(()),
+    }
+}
+
+/// Which files are wanted: a version or a file that is not there is refused before anything connects.
+fn reach(told: &Up, ground: &Ground) -> Result<Reach> {
+    match (&told.to, &told.only) {
+        (Some(version), _) => {
+            ground.check_version("--to", version)?;
+            Ok(Reach::To(version.clone()))
+        }
+        (None, Some(file)) => {
+            let migration = ground.migration("--only", file)?;
+            Ok(Reach::Only(migration.name.filename().to_owned()))
+        }
+        (None, None) => Ok(Reach::All),
     }
 }
 
@@ -83,10 +95,6 @@ impl Rounds for Run<'_, Aim<'_>> {
         )?;
         *seen = self.ground.survey_locked(&mut lock, self.settings)?;
         let due = plan(&self.ground.files, &seen.observed, self.aim.goal);
-        // What was shown before the lock is not shown again.
-        if due.refusals(self.settings.strict) > 0 {
-            refuse(&due, self.settings, self.report)?;
-        }
         if let Some(Interruption {
             file,
             cause: Cause::Lost(_),
@@ -95,6 +103,16 @@ impl Rounds for Run<'_, Aim<'_>> {
         {
             self.report.committed_after_all(file);
             self.done.push(file.clone());
+            // The only file that was wanted is not pending any more.
+            if self.aim.goal.reach == Reach::Only(file.clone()) {
+                return Ok(Round::Done {
+                    applied: due.applied(),
+                });
+            }
+        }
+        // What was shown before the lock is not shown again.
+        if due.refusals(self.settings.strict) > 0 {
+            refuse(&due, self.settings, self.report)?;
         }
         if due.is_empty() {
             return Ok(Round::Done {
@@ -162,6 +180,7 @@ impl Run<'_, Aim<'_>> {
             }
             Opening::Baseline { schema, contained } => {
                 let job = baseline_job(schema, contained, create, table);
+                self.report.baseline(&job.row.filename, due);
                 if let Walk::Interrupted(interruption) = self.apply(&mut scene, job)? {
                     return Ok(Walk::Interrupted(interruption));
                 }

@@ -69,6 +69,7 @@ fn try_query(target: Target) -> Result<Session> {
         Ok(()) => Ok(session),
         Err(trouble) => Err(Error::Connect {
             target: target.conninfo.describe(),
+            tries: Vec::new(),
             trouble,
         }),
     }

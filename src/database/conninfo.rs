@@ -61,6 +61,8 @@ pub struct ConnInfo {
     pub ports: Vec<Option<u16>>,
     pub user: Option<String>,
     pub password: Option<Password>,
+    /// For the server in the same place, where `password` is open.
+    pub host_passwords: Vec<Option<Password>>,
     pub dbname: Option<String>,
     /// In seconds; zero waits without limit.
     pub connect_timeout: Option<u32>,
@@ -70,7 +72,7 @@ pub struct ConnInfo {
     /// What to write after `SET search_path TO`.
     pub search_path: Option<String>,
     pub sslmode: Option<SslMode>,
-    /// A file, or `system`.
+    /// A file, or `system`. If open, `.postgresql/root.crt` of `home`, if it is there; the three below likewise.
     pub sslrootcert: Option<String>,
     pub sslcert: Option<String>,
     pub sslkey: Option<String>,
@@ -79,6 +81,8 @@ pub struct ConnInfo {
     pub sslcrl: Option<String>,
     pub sslcrldir: Option<String>,
     pub sslnegotiation: Option<SslNegotiation>,
+    /// Whether the TLS handshake tells the server's name to whoever listens.
+    pub sslsni: Option<bool>,
     pub ssl_min_protocol_version: Option<String>,
     pub ssl_max_protocol_version: Option<String>,
     pub channel_binding: Option<ChannelBinding>,
@@ -100,9 +104,7 @@ pub struct ConnInfo {
     pub service: Option<String>,
     pub servicefile: Option<String>,
     pub passfile: Option<String>,
-    /// From a password file, one for each place of `addresses`; empty where `password` is set.
-    pub host_passwords: Vec<Option<Password>>,
-    /// The home of the user whose files libpq would look for.
+    /// The home directory, where certificates lie that nobody names: `~/.postgresql`.
     pub home: Option<PathBuf>,
 }
 
@@ -145,7 +147,19 @@ impl ConnInfo {
     ///
     /// If the keyword is unknown or the value does not fit it.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), ConnInfoError> {
-        keys::find(key)?.put(self, value.as_bytes().to_vec())
+        self.set_bytes(key, value.as_bytes())
+    }
+
+    /// The same, for a value that may be of any encoding, as passwords are.
+    ///
+    /// # Errors
+    ///
+    /// If the keyword is unknown or the value does not fit it.
+    pub fn set_bytes(&mut self, key: &str, value: &[u8]) -> Result<(), ConnInfoError> {
+        if value.contains(&0) {
+            return Err(ConnInfoError::NulByte);
+        }
+        keys::find(key)?.put(self, value.to_vec())
     }
 
     /// The servers to try, in the order given; at least one.
@@ -181,6 +195,41 @@ impl ConnInfo {
             return mismatch("port", ports, hosts);
         }
         Ok(())
+    }
+
+    /// Checks what one value demands of another, when all of them are known.
+    ///
+    /// # Errors
+    ///
+    /// Names the keyword whose value is the weak one.
+    pub fn check(&self) -> Result<(), ConnInfoError> {
+        self.match_counts()?;
+        let mode = self.sslmode.unwrap_or(SslMode::Prefer);
+        if self.sslrootcert.as_deref() == Some("system") && mode != SslMode::VerifyFull {
+            return Err(ConnInfoError::WeakMode {
+                because: "sslrootcert=system",
+            });
+        }
+        let strong = matches!(
+            mode,
+            SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull
+        );
+        if self.sslnegotiation == Some(SslNegotiation::Direct) && !strong {
+            return Err(ConnInfoError::WeakMode {
+                because: "sslnegotiation=direct",
+            });
+        }
+        let (low, high) = (
+            &self.ssl_min_protocol_version,
+            &self.ssl_max_protocol_version,
+        );
+        match (low, high) {
+            // As libpq, which itself asks for TLSv1.2 at least where nothing is said, but checks only what is.
+            (Some(low), Some(high)) if keys::tls_rank(low) > keys::tls_rank(high) => {
+                Err(ConnInfoError::EmptyRange)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Who connects where, for messages: `app@db.example.com:5432/app`.

@@ -6,12 +6,20 @@
 pub mod apply;
 mod blockers;
 pub mod conninfo;
+mod demands;
+mod dial;
 pub mod history;
+mod owner;
 pub mod patience;
 pub mod run_lock;
 pub mod session;
 mod socket;
 mod steps;
 pub mod survey;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+mod tls;
 pub mod tools;
 mod trust;

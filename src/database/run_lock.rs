@@ -109,6 +109,7 @@ impl RunLock {
                 work.set_deadline(target.deadline);
                 answer.map(|()| work).map_err(|trouble| Error::Connect {
                     target: target.conninfo.describe(),
+                    tries: Vec::new(),
                     trouble,
                 })
             });

@@ -1,16 +1,15 @@
 //! One connection to the server, by the simple query protocol alone: the only one that every pooler passes on.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use postgres::config::{SslMode, SslNegotiation, TargetSessionAttrs as SessionAttrs};
-use postgres::{Client, Config, SimpleQueryMessage, SimpleQueryRow};
+use postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
-use super::conninfo::{self, ChannelBinding, ConnInfo, HostSpec, TargetSessionAttrs};
-use super::socket::{Connector, Gauge};
-use crate::error::{Error, Result, ServerError, Trouble};
+use super::conninfo::ConnInfo;
+use super::dial::{Call, dial};
+use super::socket::Gauge;
+use crate::error::{Result, ServerError, Trouble};
 
 /// What the server says meanwhile: a NOTICE, a WARNING.
 pub type Notice = ServerError;
@@ -34,34 +33,26 @@ pub struct Target<'a> {
 /// The rows of one statement, as text.
 pub type Rows = Vec<SimpleQueryRow>;
 
-/// Connecting ends after this, unless the connection string says otherwise.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A server that does not hang up is left alone after this.
 const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
-/// A peer that is gone is noticed after `IDLE + INTERVAL * RETRIES`.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
-const KEEPALIVE_RETRIES: u32 = 3;
 
 impl Session {
     /// Connects and authenticates, to the first server of the connection string that lets us.
     ///
     /// # Errors
-    /// `Error::Connect` when there is no session to be had, `Error::Usage` when the connection string asks for what
-    /// this program cannot do.
+    /// `Error::Connect` when there is no session to be had, `Error::Usage` when the connection string contradicts itself,
+    /// names a file that cannot be used, or asks for what this program cannot do.
     pub fn connect(target: Target) -> Result<Session> {
-        let conninfo = target.conninfo;
-        refuse_what_is_not_honoured(conninfo)?;
-        let mut trouble = Trouble::Connection("no server is named".to_owned());
-        for place in conninfo.addresses() {
-            match connect_to(target, &place) {
-                Ok(session) => return Ok(session),
-                Err(error) => trouble = error,
-            }
-        }
-        Err(Error::Connect {
-            target: conninfo.describe(),
-            trouble,
+        let Call {
+            client,
+            gauge,
+            notices,
+        } = dial(target)?;
+        Ok(Session {
+            client,
+            gauge,
+            notices,
+            out_of_step: false,
         })
     }
 
@@ -182,172 +173,3 @@ pub(super) const OWN_ROLE_FOR_NOW: &str =
 pub const LEAVE_NO_TRACE: &str = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; \
      SET client_encoding TO 'UTF8'; DEALLOCATE ALL; UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all(); \
      DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES;";
-
-/// Connects to one server. Connecting and authenticating share one deadline.
-fn connect_to(target: Target, place: &HostSpec) -> std::result::Result<Session, Trouble> {
-    let conninfo = target.conninfo;
-    let notices = Arc::new(Mutex::new(Vec::new()));
-    let gauge = Gauge::default();
-    let mut config = configure(conninfo);
-    let sink = Arc::clone(&notices);
-    config.notice_callback(move |notice| {
-        // A poisoned lock still guards a usable list.
-        sink.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(ServerError::from(&notice));
-    });
-    let timeout = match conninfo.connect_timeout {
-        None => Some(CONNECT_TIMEOUT),
-        Some(0) => None,
-        Some(seconds) => Some(Duration::from_secs(seconds.into())),
-    };
-    let now = Instant::now();
-    let deadline = timeout
-        .map(|timeout| now + timeout)
-        .into_iter()
-        .chain(target.deadline)
-        .min();
-    if let Some(deadline) = deadline {
-        // The crate takes no time-out of 0.
-        config.connect_timeout(
-            deadline
-                .saturating_duration_since(now)
-                .max(Duration::from_millis(1)),
-        );
-    }
-    gauge.set_deadline(deadline);
-    // Our connector takes the raw stream and decides itself what to do with it.
-    config
-        .ssl_mode(SslMode::Require)
-        .ssl_negotiation(SslNegotiation::Direct);
-    let connector = if let Some(path) = socket_path(place) {
-        let (connector, port) = Connector::unix(gauge.clone(), path)
-            .map_err(|error| Trouble::Connection(format!("no loopback interface: {error}")))?;
-        config.host("127.0.0.1").port(port);
-        connector
-    } else {
-        add_host(&mut config, place);
-        Connector::tcp(gauge.clone())
-    };
-    let client = config
-        .connect(connector)
-        .map_err(|error| match Trouble::from(error) {
-            // What fails in our connector is no TLS handshake, whatever the crate calls it.
-            Trouble::Connection(text) => Trouble::Connection(text.replace(
-                "error performing TLS handshake",
-                "error connecting to server",
-            )),
-            trouble @ Trouble::Server(_) => trouble,
-        })?;
-    gauge.set_deadline(target.deadline);
-    Ok(Session {
-        client,
-        gauge,
-        notices,
-        out_of_step: false,
-    })
-}
-
-fn configure(target: &ConnInfo) -> Config {
-    let mut config = Config::new();
-    if let Some(user) = &target.user {
-        config.user(user);
-    }
-    if let Some(password) = &target.password {
-        config.password(password.as_bytes());
-    }
-    if let Some(dbname) = &target.dbname {
-        config.dbname(dbname);
-    }
-    if let Some(options) = target.startup_options() {
-        config.options(&options);
-    }
-    config.application_name(target.application_name.as_deref().unwrap_or("onward"));
-    config.target_session_attrs(match target.target_session_attrs {
-        Some(TargetSessionAttrs::ReadWrite | TargetSessionAttrs::Primary) => {
-            SessionAttrs::ReadWrite
-        }
-        Some(TargetSessionAttrs::ReadOnly | TargetSessionAttrs::Standby) => SessionAttrs::ReadOnly,
-        Some(TargetSessionAttrs::Any | TargetSessionAttrs::PreferStandby) | None => {
-            SessionAttrs::Any
-        }
-    });
-    config.keepalives(target.keepalives.unwrap_or(true));
-    let seconds = |value: Option<u32>, usual| {
-        value
-            .filter(|&value| value > 0)
-            .map_or(usual, |value| Duration::from_secs(value.into()))
-    };
-    config.keepalives_idle(seconds(target.keepalives_idle, KEEPALIVE_IDLE));
-    config.keepalives_interval(seconds(target.keepalives_interval, KEEPALIVE_INTERVAL));
-    config.keepalives_retries(
-        target
-            .keepalives_count
-            .filter(|&count| count > 0)
-            .unwrap_or(KEEPALIVE_RETRIES),
-    );
-    config
-}
-
-/// What a connection string asks for must be done or refused; to ignore it could connect elsewhere, or less safely.
-fn refuse_what_is_not_honoured(target: &ConnInfo) -> Result<()> {
-    let tls = matches!(
-        target.sslmode,
-        Some(
-            conninfo::SslMode::Require
-                | conninfo::SslMode::VerifyCa
-                | conninfo::SslMode::VerifyFull
-        )
-    );
-    if tls {
-        return Err(Error::Usage {
-            message: "the connection string asks for TLS, and this build of onward has none".to_owned(),
-            hint: "use sslmode=prefer or sslmode=disable on a network that you trust, or a Unix socket".to_owned(),
-        });
-    }
-    let asked = [
-        ("service", target.service.is_some()),
-        ("require_auth", target.require_auth.is_some()),
-        ("requirepeer", target.requirepeer.is_some()),
-        (
-            "channel_binding=require",
-            target.channel_binding == Some(ChannelBinding::Require),
-        ),
-    ];
-    match asked.iter().find(|(_, asked)| *asked) {
-        Some((key, _)) => Err(Error::Usage {
-            message: format!(
-                "the connection string has {key}, which this build of onward does not do"
-            ),
-            hint: "leave it out, and name host, user and database in the connection string"
-                .to_owned(),
-        }),
-        None => Ok(()),
-    }
-}
-
-/// The Unix socket of a place, if it is reached by one. Where no host is named, libpq looks in the socket folders of
-/// Debian and of PostgreSQL itself, then it tries localhost.
-fn socket_path(place: &HostSpec) -> Option<PathBuf> {
-    let socket = format!(".s.PGSQL.{}", place.port);
-    match place.host {
-        Some(folder) if place.is_socket() => Some(Path::new(folder).join(socket)),
-        None if place.hostaddr.is_none() => {
-            let folders = ["/var/run/postgresql", "/tmp"];
-            folders
-                .into_iter()
-                .map(|folder| Path::new(folder).join(&socket))
-                .find(|path| path.exists())
-        }
-        _ => None,
-    }
-}
-
-fn add_host(config: &mut Config, place: &HostSpec) {
-    let address = place.hostaddr.map(|address| address.to_string());
-    config.host(place.host.or(address.as_deref()).unwrap_or("localhost"));
-    if let Some(address) = place.hostaddr {
-        config.hostaddr(address);
-    }
-    config.port(place.port);
-}

@@ -59,6 +59,12 @@ impl SchemaFile {
     /// The name under which the history records the schema file, wherever it lies on the disk.
     pub const FILENAME: &'static str = "schema.sql";
 
+    /// The name under which the history records it.
+    #[must_use]
+    pub fn filename(&self) -> &'static str {
+        Self::FILENAME
+    }
+
     /// The version of the last migration that it contains, if it says so.
     #[must_use]
     pub fn through(&self) -> Option<&str> {

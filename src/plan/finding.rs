@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Nonempty, Strictness};
+use super::{Nonempty, State, Strictness};
 use crate::error::{Count, Escaped, Names, Shell};
 use crate::migration::Name;
 use crate::time::Time;
@@ -38,6 +38,13 @@ pub enum Finding {
     NoBaseline { objects: Vec<String> },
     /// `--to` a version that the schema file is beyond.
     GoalBelowBaseline { to: String, through: String },
+    /// `--only` a file that is not pending.
+    NotPending { filename: String, state: State },
+    /// `--only` a file before which others are pending.
+    LeavesOut {
+        filename: String,
+        left_out: Vec<String>,
+    },
     /// Another tool keeps the history of this database.
     Foreign {
         tool: String,
@@ -111,27 +118,34 @@ impl Finding {
     #[must_use]
     pub fn severity(&self, strict: Strictness) -> Severity {
         match self {
+            Finding::Empty { .. } | Finding::NumberOrder { .. } | Finding::LayoutChanged { .. }
+                if strict == Strictness::RefuseAll =>
+            {
+                Severity::Refusal
+            }
             Finding::NoMigrations { .. } | Finding::DoBlock { .. } => Severity::Notice,
             Finding::Empty { .. }
             | Finding::EmptyWayBack { .. }
             | Finding::NumberOrder { .. }
-            | Finding::LayoutChanged { .. }
-            | Finding::Foreign {
-                standing: Standing::Beside(Nonempty::Allow),
-                ..
-            } => Severity::Warning,
+            | Finding::LayoutChanged { .. } => Severity::Warning,
             Finding::SameNumber { .. }
             | Finding::OutOfOrder { .. }
             | Finding::Missing { .. }
-            | Finding::NewerDatabase { .. } => match strict {
+            | Finding::NewerDatabase { .. }
+            | Finding::LeavesOut { .. } => match strict {
                 Strictness::Warn => Severity::Warning,
-                Strictness::Refuse => Severity::Refusal,
+                Strictness::Refuse | Strictness::RefuseAll => Severity::Refusal,
             },
+            Finding::Foreign {
+                standing: Standing::Beside(Nonempty::Allow),
+                ..
+            } if strict != Strictness::RefuseAll => Severity::Warning,
             Finding::Changed { .. }
             | Finding::Renamed { .. }
             | Finding::Hazard { .. }
             | Finding::NoBaseline { .. }
             | Finding::GoalBelowBaseline { .. }
+            | Finding::NotPending { .. }
             | Finding::Foreign { .. }
             | Finding::NotOurs { .. }
             | Finding::Elsewhere { .. }
@@ -172,6 +186,8 @@ impl Finding {
             Finding::Hazard { .. } => "hazard",
             Finding::NoBaseline { .. } => "no_baseline",
             Finding::GoalBelowBaseline { .. } => "goal_below_baseline",
+            Finding::NotPending { .. } => "not_pending",
+            Finding::LeavesOut { .. } => "leaves_out",
             Finding::Foreign { .. } => "foreign_history",
             Finding::NotOurs { .. } => "not_ours",
             Finding::Elsewhere { .. } => "elsewhere",
@@ -195,6 +211,29 @@ impl Finding {
         }
     }
 
+    /// The migration that it is about, if it is about one.
+    #[must_use]
+    pub fn file(&self) -> Option<&str> {
+        match self {
+            Finding::NumberOrder {
+                second: filename, ..
+            }
+            | Finding::SameNumber {
+                second: filename, ..
+            }
+            | Finding::LayoutChanged { filename }
+            | Finding::Changed { filename, .. }
+            | Finding::OutOfOrder { filename, .. }
+            | Finding::Missing { filename, .. }
+            | Finding::Renamed { to: filename, .. }
+            | Finding::NotPending { filename, .. }
+            | Finding::LeavesOut { filename, .. }
+            | Finding::StepsChanged { filename, .. }
+            | Finding::InDoubt { filename, .. } => Some(filename),
+            _ => None,
+        }
+    }
+
     /// What to do about it, as a sentence or a command that can be pasted.
     #[must_use]
     pub fn cure(&self) -> String {
@@ -203,7 +242,9 @@ impl Finding {
             Finding::Empty { .. } => "it will be recorded as applied; delete it if it is not meant".to_owned(),
             Finding::NumberOrder { .. } => "give all numbers the same width".to_owned(),
             Finding::SameNumber { .. } => "give one of them a number of its own before it is applied anywhere".to_owned(),
-            Finding::LayoutChanged { filename } | Finding::Changed { filename, .. } => {
+            Finding::LayoutChanged { filename }
+            | Finding::Changed { filename, .. }
+            | Finding::NotPending { state: State::Changed, filename } => {
                 format!("restore the file, or accept the change: onward repair {}", Shell(filename))
             }
             Finding::OutOfOrder { .. } => "number a new file after the newest applied one".to_owned(),
@@ -220,6 +261,8 @@ impl Finding {
                  run all files: onward up --allow-nonempty"
                 .to_owned(),
             Finding::GoalBelowBaseline { .. } => "leave --to out, or name a later version".to_owned(),
+            Finding::NotPending { .. } => "see what is pending: onward status".to_owned(),
+            Finding::LeavesOut { .. } => "apply all of them in order: onward up".to_owned(),
             Finding::Foreign { standing: Standing::Beside(_), .. } => {
                 "record what that tool has applied already: onward baseline --through VERSION".to_owned()
             }
@@ -393,6 +436,20 @@ impl fmt::Display for Finding {
                     "the schema file goes through version {through}, which is beyond {to}"
                 )
             }
+            Finding::NotPending { filename, state } => {
+                write!(
+                    f,
+                    "{} is not pending but {}",
+                    Escaped(filename),
+                    state.word()
+                )
+            }
+            Finding::LeavesOut { filename, left_out } => write!(
+                f,
+                "{} leaves out what is pending before it, which will be out of order then: {}",
+                Escaped(filename),
+                Names(left_out)
+            ),
             Finding::Foreign { tool, table, .. } => write!(
                 f,
                 "{tool} keeps the history of this database, in {}",

@@ -111,7 +111,7 @@ fn check(
 
 fn to(version: &str) -> Goal {
     Goal {
-        to: Some(version.to_owned()),
+        reach: Reach::To(version.to_owned()),
         ..Goal::default()
     }
 }
@@ -147,6 +147,53 @@ fn what_the_history_does_not_hold_is_due() {
         &all,
         &["1_a.sql", "2_b.sql", "3_c.sql"],
         &[],
+    );
+}
+
+#[test]
+fn one_file_alone_is_due_if_it_is_pending() {
+    let files = files(&["1_a.sql", "2_b.sql", "3_c.sql", "4_d.sql"], None);
+    let observed = present(applied(&["1_a.sql", "3_c.sql"]));
+    let only = |name: &str| Goal {
+        reach: Reach::Only(name.to_owned()),
+        ..Goal::default()
+    };
+    let disorder = ("out_of_order", Severity::Warning);
+    check(
+        &files,
+        &observed,
+        &only("2_b.sql"),
+        &["2_b.sql"],
+        &[disorder],
+    );
+    check(
+        &files,
+        &observed,
+        &only("4_d.sql"),
+        &["4_d.sql"],
+        &[disorder],
+    );
+    check(
+        &files,
+        &present(applied(&["1_a.sql"])),
+        &only("3_c.sql"),
+        &["3_c.sql"],
+        &[("leaves_out", Severity::Warning)],
+    );
+    let not_pending = ("not_pending", Severity::Refusal);
+    check(
+        &files,
+        &observed,
+        &only("3_c.sql"),
+        &[],
+        &[disorder, not_pending],
+    );
+    check(
+        &files,
+        &absent(&["public.users"]),
+        &only("1_a.sql"),
+        &[],
+        &[("no_history", Severity::Refusal)],
     );
 }
 

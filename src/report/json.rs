@@ -1,5 +1,7 @@
 //! `status` for machines. Fields are only ever added; times are RFC 3339 in UTC, durations end in `_ms`.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::time::Time;
@@ -50,8 +52,23 @@ pub fn status(
         "issues": issues(plan, strict),
         "migrations": plan.entries.iter().map(migration).collect::<Vec<_>>(),
     });
-    // Without a terminal to please, one line a document is what line-based tools expect.
-    format!("{document}\n")
+    line(&document)
+}
+
+/// A document as one line, which is what line-based tools expect. Control characters beyond those that JSON forbids are
+/// written as escapes too: a terminal might obey them.
+pub(super) fn line(document: &Value) -> String {
+    let mut text = String::new();
+    for c in document.to_string().chars() {
+        if c.is_control() {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\\u{:04x}", u32::from(c));
+        } else {
+            text.push(c);
+        }
+    }
+    text.push('\n');
+    text
 }
 
 /// The status in the words of the history table, and `pending` for what is not in it.
@@ -75,6 +92,7 @@ fn migration(entry: &Entry) -> Value {
         "description": entry.description,
         "status": word(entry),
         "state": state(entry.state),
+        "out_of_order": entry.state == State::OutOfOrder,
         "kind": row.map(|row| row.kind.word()),
         "started_at": row.map(|row| row.started_at.rfc3339()),
         "completed_at": row.and_then(|row| row.applied_at).map(Time::rfc3339),

@@ -2,19 +2,23 @@
 //!
 //! A stream that is closed or full never ends a run half-way: the exit code still tells what happened.
 
+mod events;
 pub mod human;
 pub mod json;
+mod table;
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal};
 use std::time::Duration;
+
+use events::Events;
 
 use crate::database::apply::Progress;
 use crate::database::run_lock::Holder;
 use crate::database::session::Notice;
 use crate::error::{Count, Error, Escaped, Hook, Names, ServerError, Trouble};
 use crate::plan::{Finding, Opening, Plan, Severity, Strictness};
-use crate::settings::{Color, Verbosity, Voice};
+use crate::settings::{Color, Remark, Verbosity, Voice};
 use crate::timeout::Spoken;
 
 /// How this run speaks.
@@ -24,6 +28,10 @@ pub struct Report {
     paint: Paint,
     /// The flags that a command must repeat to mean the same files and the same history.
     flags: String,
+    /// The columns of the terminal that stdout is.
+    columns: Option<usize>,
+    /// What machines are told on stdout. People then hear on stderr what they hear of a quiet run.
+    events: Option<Events>,
 }
 
 /// Whether labels on stderr are coloured.
@@ -50,6 +58,31 @@ impl Report {
             verbosity: voice.verbosity,
             paint: if coloured { Paint::Ansi } else { Paint::Plain },
             flags: String::new(),
+            columns: columns(voice.columns),
+            events: None,
+        }
+    }
+
+    /// The same report, told to machines: one JSON object a line.
+    #[must_use]
+    pub fn for_machines(self) -> Report {
+        Report {
+            events: Some(Events::new(self.verbosity)),
+            verbosity: Verbosity::Quiet,
+            ..self
+        }
+    }
+
+    /// The columns of the terminal that reads the results, if one does.
+    #[must_use]
+    pub fn columns(&self) -> Option<usize> {
+        self.columns
+    }
+
+    /// Tells machines, if any listen.
+    fn tell(&self, event: impl FnOnce(&Events)) {
+        if let Some(events) = &self.events {
+            event(events);
         }
     }
 
@@ -64,12 +97,13 @@ impl Report {
         if self.flags.is_empty() {
             return cure.to_owned();
         }
+        // Before the command: behind it, a flag whose value may be left out would take the next word for one.
         ["repair", "baseline", "up", "status", "rollback", "new"]
             .iter()
             .fold(cure.to_owned(), |cure, command| {
                 cure.replace(
                     &format!("onward {command}"),
-                    &format!("onward {command}{}", self.flags),
+                    &format!("onward{} {command}", self.flags),
                 )
             })
     }
@@ -79,6 +113,8 @@ impl Report {
         let mut findings = findings.iter().peekable();
         while let Some(finding) = findings.next() {
             let severity = finding.severity(strict);
+            let cure = finding.cure();
+            self.tell(|events| events.finding(finding, severity, &self.pasteable(&cure)));
             if severity < Severity::Refusal && self.verbosity == Verbosity::Quiet {
                 continue;
             }
@@ -89,21 +125,44 @@ impl Report {
             };
             err_after(&label, &finding.to_string());
             // One cure for many is said once, after the last of them.
-            let cure = finding.cure();
             if findings.peek().is_none_or(|next| next.cure() != cure) {
                 err(&format!("  {}", self.pasteable(&cure)));
             }
         }
     }
 
+    /// What is to be said of the settings.
+    pub fn remarks(&self, remarks: &[Remark]) {
+        for remark in remarks {
+            self.tell(|events| events.warning("setting", &remark.message, Some(&remark.cure)));
+        }
+        if self.verbosity > Verbosity::Quiet {
+            for remark in remarks {
+                err_after(&self.label("warning", YELLOW), &remark.message);
+                err(&format!("  {}", remark.cure));
+            }
+        }
+    }
+
+    /// Whether the user asked to be told more.
+    #[must_use]
+    pub fn is_verbose(&self) -> bool {
+        self.verbosity == Verbosity::Verbose
+    }
+
     /// One finding that ends the run.
     pub fn refusal(&self, finding: &Finding) {
+        let cure = self.pasteable(&finding.cure());
+        self.tell(|events| events.finding(finding, Severity::Refusal, &cure));
         err_after(&self.label("refused", RED), &finding.to_string());
-        err(&format!("  {}", self.pasteable(&finding.cure())));
+        err(&format!("  {cure}"));
     }
 
     /// What `up` would do.
     pub fn dry_run(&self, plan: &Plan) {
+        if let Some(events) = &self.events {
+            return events.dry_run(plan);
+        }
         if let Opening::Baseline { schema, contained } = &plan.opening {
             let contained: Vec<String> = contained
                 .iter()
@@ -129,6 +188,7 @@ impl Report {
 
     /// The last line of `up`.
     pub fn done(&self, applied: &[String], recorded: usize) {
+        self.tell(|events| events.done(recorded));
         if self.verbosity == Verbosity::Quiet {
             return;
         }
@@ -165,8 +225,14 @@ impl Report {
         write_all(&mut io::stdout().lock(), &Tame(text).to_string());
     }
 
+    /// The schema file of this plan is about to run, under this name.
+    pub fn baseline(&self, file: &str, plan: &Plan) {
+        self.tell(|events| events.baseline(file, plan));
+    }
+
     /// A file is about to run.
     pub fn applying(&self, file: &str) {
+        self.tell(|events| events.applying(file));
         if self.verbosity == Verbosity::Verbose {
             err(&format!("applying {}", Escaped(file)));
         }
@@ -187,6 +253,7 @@ impl Report {
 
     /// A file is committed.
     pub fn applied(&self, file: &str, time: Duration) {
+        self.tell(|events| events.applied(file, Some(time)));
         if self.verbosity > Verbosity::Quiet {
             err(&format!("applied {} ({})", Escaped(file), Spoken(time)));
         }
@@ -208,6 +275,7 @@ impl Report {
 
     /// Something of a file was left out, or is otherwise worth a line.
     pub fn notice(&self, text: &str) {
+        self.tell(|events| events.notice(text));
         if self.verbosity > Verbosity::Quiet {
             err_after(&self.label("notice", CYAN), text);
         }
@@ -215,6 +283,7 @@ impl Report {
 
     /// What the server said while a file ran; "already exists, skipping" and its like are summed up in one line.
     pub fn server_notices(&self, file: &str, notices: &[Notice]) {
+        self.tell(|events| events.server_notices(file, notices));
         if self.verbosity == Verbosity::Quiet {
             return;
         }
@@ -245,6 +314,7 @@ impl Report {
 
     /// Somebody else holds the run lock.
     pub fn waiting(&self, holder: &Holder) {
+        self.tell(|events| events.waiting_for_lock(holder));
         if self.verbosity > Verbosity::Quiet {
             let holder = holder.0.as_deref().unwrap_or("another runner");
             err(&format!(
@@ -256,6 +326,7 @@ impl Report {
 
     /// A file was rolled back because of somebody else, and is tried again.
     pub fn blocked(&self, file: &str, error: &ServerError, blockers: &[String]) {
+        self.tell(|events| events.blocked(file, error, blockers));
         if self.verbosity > Verbosity::Quiet {
             err(&format!(
                 "{} was rolled back, and is tried again: {}",
@@ -270,15 +341,17 @@ impl Report {
 
     /// The run goes on without the run lock.
     pub fn one_connection(&self) {
+        let text =
+            "there is no second connection to be had; going on with one, without the run lock";
+        self.tell(|events| events.warning("one_connection", text, None));
         if self.verbosity > Verbosity::Quiet {
-            let text =
-                "there is no second connection to be had; going on with one, without the run lock";
             err_after(&self.label("warning", YELLOW), text);
         }
     }
 
     /// The server is not ready, and is waited for.
     pub fn not_ready(&self, target: &str, trouble: &Trouble) {
+        self.tell(|events| events.waiting_for_server(trouble));
         if self.verbosity > Verbosity::Quiet {
             err(&format!(
                 "waiting for {}: {}",
@@ -290,6 +363,7 @@ impl Report {
 
     /// A command of the user's begins.
     pub fn hook(&self, hook: Hook) {
+        self.tell(|events| events.hook(hook));
         if self.verbosity > Verbosity::Quiet {
             err(&format!("running the command of {hook}"));
         }
@@ -297,6 +371,7 @@ impl Report {
 
     /// Another runner did the same at the same time.
     pub fn overtaken(&self, what: &str) {
+        self.tell(|events| events.overtaken(what));
         if self.verbosity > Verbosity::Quiet {
             err(&format!(
                 "another runner was faster with {}; reading the history again",
@@ -307,6 +382,7 @@ impl Report {
 
     /// The connection was lost and is opened again.
     pub fn reconnecting(&self, file: &str, trouble: &Trouble) {
+        self.tell(|events| events.reconnecting(file, trouble));
         if self.verbosity > Verbosity::Quiet {
             err(&format!(
                 "the connection was lost at {}; connecting again: {}",
@@ -318,6 +394,7 @@ impl Report {
 
     /// The history holds a file whose COMMIT was not answered.
     pub fn committed_after_all(&self, file: &str) {
+        self.tell(|events| events.applied(file, None));
         if self.verbosity > Verbosity::Quiet {
             err(&format!(
                 "applied {}: it was committed before the connection was lost",
@@ -338,6 +415,8 @@ impl Report {
 
     /// Why the run ends.
     pub fn error(&self, error: &Error) {
+        let cure = self.pasteable(&error.hint());
+        self.tell(|events| events.failed(error, &cure));
         // What begins with a place stays at the start of its line, where editors look for it.
         match error {
             Error::Files(_)
@@ -347,6 +426,7 @@ impl Report {
                 err(&error.to_string());
             }
             Error::Usage { .. }
+            | Error::Unreachable { .. }
             | Error::Connect { .. }
             | Error::Database { .. }
             | Error::Refused { .. }
@@ -359,7 +439,12 @@ impl Report {
                 err_after(&self.label("error", RED), &error.to_string());
             }
         }
-        err(&format!("  {}", self.pasteable(&error.hint())));
+        err(&format!("  {cure}"));
+    }
+
+    /// The run is over, or hands over to the program that follows it.
+    pub fn end(&self, exit_code: u8) {
+        self.tell(|events| events.end(exit_code));
     }
 
     fn label(&self, word: &str, code: &str) -> String {
@@ -368,6 +453,15 @@ impl Report {
             Paint::Ansi => format!("\x1b[{code}m{word}:\x1b[0m"),
         }
     }
+}
+
+/// The columns of the terminal that stdout is, by what the user says, else by what the terminal does.
+fn columns(said: Option<usize>) -> Option<usize> {
+    let stdout = io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    said.or_else(|| Some(terminal_size::terminal_size_of(&stdout)?.0.0.into()))
 }
 
 fn out(line: &str) {

@@ -144,3 +144,41 @@ fn a_run_follows_the_primary_to_the_standby_that_is_promoted() {
     outcome.exits(0);
     lab.check_as_seen_by(&mut observer);
 }
+
+#[test]
+fn the_kind_of_server_is_chosen_by_target_session_attrs() {
+    let _guard = guard::shared(90);
+    let primary = Private::start(&[]);
+    let mut lab = Lab::at(&primary.server).whole("001_t.sql", "CREATE TABLE t (x int);");
+    lab.check_goes_on();
+    let standby = primary.standby();
+    wait_until_replayed(&lab.database, &standby);
+    lab.add_whole("002_u.sql", "CREATE TABLE u (x int);");
+    let url = |attrs: &str| {
+        let url = both(&standby, &primary, &lab.database);
+        url.replace(
+            "target_session_attrs=read-write",
+            &format!("target_session_attrs={attrs}"),
+        )
+    };
+    for attrs in ["any", "standby", "prefer-standby", "read-only"] {
+        let outcome = lab.run_at(&url(attrs), "").outcome();
+        outcome.exits(3).says("takes no writes");
+    }
+    // Without a standby among them, prefer-standby takes what there is.
+    let alone = primary.server.url("postgres", &lab.database.name);
+    let outcome = lab
+        .run_at(
+            &format!("{alone}&target_session_attrs=prefer-standby"),
+            "status",
+        )
+        .outcome();
+    outcome.exits(0);
+    let outcome = lab
+        .run_at(&format!("{alone}&target_session_attrs=standby"), "")
+        .outcome();
+    outcome.exits(4).says("the server is not a standby");
+    let outcome = lab.run_at(&url("primary"), "").outcome();
+    outcome.exits(0);
+    lab.check_after(&outcome);
+}

@@ -18,6 +18,7 @@ fn each_command_has_its_help() {
     for (command, text) in [
         ("up", include_str!("golden/help-up.txt")),
         ("status", include_str!("golden/help-status.txt")),
+        ("validate", include_str!("golden/help-validate.txt")),
         ("rollback", include_str!("golden/help-rollback.txt")),
         ("baseline", include_str!("golden/help-baseline.txt")),
         ("repair", include_str!("golden/help-repair.txt")),
@@ -37,6 +38,7 @@ fn help_fits_a_terminal() {
         "--help",
         "up --help",
         "status --help",
+        "validate --help",
         "rollback --help",
         "baseline --help",
         "repair --help",

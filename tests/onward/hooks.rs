@@ -46,13 +46,15 @@ fn before_runs_only_when_something_is_pending() {
 #[test]
 fn the_connection_is_in_the_environment_of_a_command() {
     let database = Database::new();
-    project()
+    let project = project().file("services", "[elsewhere]\nhost=elsewhere\n");
+    project
         .run(&database, "up -q --before")
         .arg("psql -Atc \"SELECT current_database() = '$PGDATABASE', to_regclass('a') IS NULL\"")
         .arg("--after")
         .arg("psql -Atc \"SELECT to_regclass('a')\"; test -z \"$PGSERVICE\"")
         .env("PATH", &path(&database))
         .env("PGSERVICE", "elsewhere")
+        .env("PGSERVICEFILE", "services")
         .env("PGPORT", "1")
         .gives(0, "", "t|t\na\n");
 }

@@ -52,21 +52,21 @@ fn unknown_words_are_named() {
     check_arguments(
         "status --to 1",
         r#"
-                        error: --to belongs to "up", not to "status"
+                        error: --to belongs to "up" and "rollback", not to "status"
                           see onward --help, or onward COMMAND --help
                     "#,
     );
     check_arguments(
-        "up --json",
+        "up --check",
         r#"
-        error: --json belongs to "status", not to "up"
+        error: --check belongs to "status", not to "up"
           see onward --help, or onward COMMAND --help
     "#,
     );
     check_arguments(
-        "baseline --dry-run",
+        "baseline --json",
         r#"
-        error: --dry-run belongs to "up", not to "baseline"
+        error: --json belongs to "up" and "status", not to "baseline"
           see onward --help, or onward COMMAND --help
     "#,
     );

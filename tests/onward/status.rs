@@ -103,6 +103,43 @@ fn columns_are_aligned() {
     }
 }
 
+/// The page on a terminal of 60 columns, after this command for the shell.
+#[track_caller]
+fn on_a_terminal(project: &Project, database: &Database, before: &str) -> String {
+    // A terminal ends lines with CR and LF unless it is told not to.
+    let inside = format!("stty -onlcr cols 60 rows 24; {before} $0 $*");
+    let outside = format!("exec /usr/bin/script -qec \"{inside}\" /dev/null");
+    let run = project
+        .run(database, "status")
+        .through("/bin/sh", &["-c", &outside]);
+    let outcome = run.outcome();
+    outcome.exits(0);
+    let page = outcome.raw_stdout.split("\n\n").nth(1).unwrap();
+    page.to_owned()
+}
+
+#[test]
+fn a_terminal_that_is_narrow_gets_what_fits() {
+    let text = "-- Description: What is too long for this terminal by far\nSELECT 1;";
+    let project = Project::new().migration("001_a_name_of_some_length.sql", text);
+    let database = Database::new();
+    let folded = "\
+state    file
+  applied at  time  by  description
+pending  001_a_name_of_some_length.sql
+  What is too long for this terminal by far";
+    assert_eq!(on_a_terminal(&project, &database, ""), folded);
+    assert_eq!(on_a_terminal(&project, &database, "COLUMNS=0"), folded);
+    let cut = "\
+state    file                           description        applied at  time  by
+pending  001_a_name_of_some_length.sql  What is too long…";
+    assert_eq!(on_a_terminal(&project, &database, "COLUMNS=80"), cut);
+    // A pipe has no end.
+    let run = project.run(&database, "status").env("COLUMNS", "60");
+    let whole = "001_a_name_of_some_length.sql  What is too long for this terminal by far\n";
+    assert!(run.outcome().raw_stdout.contains(whole));
+}
+
 #[test]
 fn the_exit_code_tells_when_it_is_asked_to() {
     let (project, database) = (project(), Database::new());

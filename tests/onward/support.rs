@@ -2,16 +2,24 @@
 //! and stderr are all three stated.
 
 mod database;
+mod doorman;
 mod project;
 mod proxy;
 mod redact;
 mod run;
+mod schema;
+#[cfg(feature = "tls")]
+mod tls_server;
 
 pub(crate) use database::Database;
+pub(crate) use doorman::Doorman;
 pub(crate) use project::Project;
 pub(crate) use proxy::Proxy;
 pub(crate) use redact::dedent;
-pub(crate) use run::Outcome;
+pub(crate) use run::{Outcome, Run, Running};
+pub(crate) use schema::Schema;
+#[cfg(feature = "tls")]
+pub(crate) use tls_server::{Turn, Way};
 
 use std::time::{Duration, Instant};
 

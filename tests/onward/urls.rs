@@ -103,19 +103,53 @@ fn a_bad_connection_string_is_named_by_its_part() {
 #[test]
 fn a_connection_string_that_cannot_be_honoured_is_refused() {
     check_url(
-        &format!("postgres://app:{CANARY}@db/app?sslmode=require"),
+        &format!("postgres://app:{CANARY}@db/app?scram_client_key={CANARY}"),
         r"
-        error: the connection string asks for TLS, and this build of onward has none
-          use sslmode=prefer or sslmode=disable on a network that you trust, or a Unix socket
+        error: DATABASE_URL: onward does not know how to use scram_client_key
+          leave it out, and give the password itself
     ",
     );
     check_url(
-        &format!("postgres://app:{CANARY}@db/app?service=x"),
+        &format!("postgres://app:{CANARY}@db/app?sslmode=require&sslrootcert=system"),
         r"
-        error: the connection string has service, which this build of onward does not do
-          leave it out, and name host, user and database in the connection string
+        error: DATABASE_URL: sslmode is too weak for sslrootcert=system
+          use sslmode=verify-full
     ",
     );
+    check_url(
+        &format!("postgres://app:{CANARY}@db/app?service={CANARY}"),
+        r"
+        error: DATABASE_URL: there is no service file
+          write [NAME] and lines like host=HOST into ~/.pg_service.conf
+    ",
+    );
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn a_build_without_tls_says_so() {
+    for setting in [
+        "sslmode=require",
+        "sslmode=verify-full",
+        "sslnegotiation=direct&sslmode=require",
+        "sslrootcert=root.crt",
+        "channel_binding=require",
+    ] {
+        check_url(
+            &format!("postgres://app:{CANARY}@127.0.0.1:1/app?{setting}"),
+            r"
+            error: the connection string asks for TLS, and this build of onward has none
+              take a build with the feature tls, which is on by default; or use sslmode=disable on a network that you trust, or a Unix socket
+            ",
+        );
+    }
+    Project::new()
+        .run_alone("")
+        .env("DATABASE_URL", "postgres://app@127.0.0.1:1/app?sslmode=prefer")
+        .gives(4, "", r"
+            error: cannot connect to app@127.0.0.1:1/app: error connecting to server: Connection refused (os error 111)
+              check DATABASE_URL, and that the server runs and accepts connections there
+        ");
 }
 
 #[test]
@@ -137,7 +171,15 @@ fn a_server_that_is_not_there_is_named_without_the_password() {
     Project::new()
         .run_alone("-v status")
         .env("DATABASE_URL", &url)
-        .gives(4, "", r"
+        .gives(4, r"
+            connection
+              host      /nonexistent  DATABASE_URL
+              port      5432          the default
+              user      app           DATABASE_URL
+              password  (not shown)   DATABASE_URL
+              dbname    app           DATABASE_URL
+
+        ", r"
             error: cannot connect to app@/nonexistent:5432/app: error connecting to server: No such file or directory (os error 2)
               check DATABASE_URL, and that the server runs and accepts connections there
         ");

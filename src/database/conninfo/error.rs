@@ -36,6 +36,16 @@ pub enum ConnInfoError {
     BadValue {
         key: &'static str,
     },
+    /// What libpq does and this program does not.
+    Unsupported {
+        key: &'static str,
+    },
+    /// The connection may go unencrypted, or to anybody, although a value demands more.
+    WeakMode {
+        because: &'static str,
+    },
+    /// The lowest version of TLS is above the highest.
+    EmptyRange,
     /// Neither one for all hosts nor one for each.
     Count {
         key: &'static str,
@@ -107,6 +117,9 @@ impl fmt::Display for ConnInfoError {
             }
             Self::BadPort => "bad port",
             Self::BadValue { key } => return write!(f, "bad value of {key}"),
+            Self::Unsupported { key } => return write!(f, "onward does not know how to use {key}"),
+            Self::WeakMode { because } => return write!(f, "sslmode is too weak for {because}"),
+            Self::EmptyRange => "ssl_min_protocol_version is above ssl_max_protocol_version",
             Self::Count { key, given, hosts } => {
                 return write!(f, "{key} lists {given}, but host lists {hosts}");
             }
@@ -117,6 +130,17 @@ impl fmt::Display for ConnInfoError {
 impl std::error::Error for ConnInfoError {}
 
 impl ConnInfoError {
+    /// The keyword whose value is wrong, where values from several sources do not go together.
+    #[must_use]
+    pub fn keyword(&self) -> Option<&'static str> {
+        match self {
+            Self::Count { key, .. } => Some(key),
+            Self::WeakMode { because } => because.split('=').next(),
+            Self::EmptyRange => Some("ssl_min_protocol_version"),
+            _ => None,
+        }
+    }
+
     /// What to do about it, as a sentence of its own.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -146,6 +170,10 @@ impl ConnInfoError {
             },
             Self::BadPort => "a port is a number from 1 to 65535",
             Self::BadValue { key } => return Some(keys::allowed(key)),
+            Self::Unsupported { .. } => "leave it out, and give the password itself",
+            Self::WeakMode { because } if because.ends_with("system") => "use sslmode=verify-full",
+            Self::WeakMode { .. } => "use sslmode=require, verify-ca or verify-full",
+            Self::EmptyRange => "leave one of them out",
             Self::Count { .. } => "give one for each host, or one port for all",
             Self::NulByte => return None,
         };

@@ -83,6 +83,8 @@ enum Meaning {
     Checked(fn(&mut ConnInfo, &str) -> bool),
     /// Belongs to another program, or changes nothing here.
     Ignored,
+    /// Would be needed here, and is not to be had.
+    Unsupported,
 }
 
 use Meaning::{Checked, Number, Secret, Text};
@@ -107,10 +109,11 @@ const KEYS: &[(&str, Meaning)] = &[
     ("sslcrldir", Text(|c| &mut c.sslcrldir)),
     ("sslcertmode", Checked(|c, v| fill(&mut c.sslcertmode, SslCertMode::from_word(v)))),
     ("sslnegotiation", Checked(|c, v| fill(&mut c.sslnegotiation, SslNegotiation::from_word(v)))),
+    ("sslsni", Checked(|c, v| fill(&mut c.sslsni, integer(v).map(|n| n != 0)))),
     ("ssl_min_protocol_version", Checked(|c, v| tls_version(&mut c.ssl_min_protocol_version, v))),
     ("ssl_max_protocol_version", Checked(|c, v| tls_version(&mut c.ssl_max_protocol_version, v))),
     ("channel_binding", Checked(|c, v| fill(&mut c.channel_binding, ChannelBinding::from_word(v)))),
-    ("require_auth", Text(|c| &mut c.require_auth)),
+    ("require_auth", Checked(require_auth)),
     ("requirepeer", Text(|c| &mut c.requirepeer)),
     ("target_session_attrs", Checked(|c, v| fill(&mut c.target_session_attrs, TargetSessionAttrs::from_word(v)))),
     ("load_balance_hosts", Checked(|c, v| fill(&mut c.load_balance_hosts, LoadBalanceHosts::from_word(v)))),
@@ -125,6 +128,10 @@ const KEYS: &[(&str, Meaning)] = &[
     // These would ask for what is not to be had here.
     ("gssencmode", Checked(|_, v| matches!(v, "disable" | "prefer"))),
     ("replication", Checked(|_, v| matches!(v, "" | "false" | "off" | "no" | "0"))),
+    ("min_protocol_version", Checked(|_, v| matches!(v, "" | "3.0"))),
+    ("max_protocol_version", Checked(|_, v| matches!(v, "" | "3.0" | "3.2" | "latest"))),
+    ("scram_client_key", Meaning::Unsupported),
+    ("scram_server_key", Meaning::Unsupported),
     // JDBC's switch, where asyncpg writes a mode; Prisma's; sqlx's spellings.
     ("ssl", Checked(|c, v| fill(&mut c.sslmode, ssl(v)))),
     ("sslaccept", Checked(sslaccept)),
@@ -145,7 +152,9 @@ const KEYS: &[(&str, Meaning)] = &[
 const IGNORED: &[&str] = &[
     // libpq
     "client_encoding", "fallback_application_name", "gssdelegation", "gsslib", "krbsrvname",
-    "max_protocol_version", "min_protocol_version", "sslcompression", "sslkeylogfile", "sslsni",
+    "sslcompression", "sslkeylogfile",
+    // of no use but to a server that asks for OAuth, which fails anyway
+    "oauth_client_id", "oauth_client_secret", "oauth_issuer", "oauth_scope",
     // Prisma, and the hosts that write URLs for it
     "connection_limit", "max_connection_lifetime", "max_idle_connection_lifetime", "pgbouncer",
     "pool_timeout", "single_use_connections", "socket_timeout", "statement_cache_size", "supa",
@@ -207,7 +216,10 @@ impl Key {
             }
             Number(slot) => fill(slot(info), number(&value)),
             Checked(store) => store(info, &value),
-            Secret(_) | Meaning::Ignored => true,
+            Meaning::Unsupported if !value.is_empty() => {
+                return Err(ConnInfoError::Unsupported { key: self.name });
+            }
+            Secret(_) | Meaning::Ignored | Meaning::Unsupported => true,
         };
         match self.name {
             _ if fits => Ok(()),
@@ -231,8 +243,18 @@ pub(super) fn allowed(key: &str) -> String {
         "load_balance_hosts" => LoadBalanceHosts::WORDS,
         "gssencmode" => &["disable", "prefer"],
         "replication" => &["false"],
+        "min_protocol_version" => &["3.0"],
+        "max_protocol_version" => &["3.0", "3.2", "latest"],
+        "require_auth" => {
+            let words = AUTH_METHODS.join(", ");
+            return format!(
+                "require_auth is a list, such as scram-sha-256,none, of {words}, each once; or each with a ! before it"
+            );
+        }
         "hostaddr" => return "hostaddr is a numeric address; a name goes into host".to_owned(),
-        "dbname" => return "give the URL by itself, without dbname=".to_owned(),
+        "dbname" => {
+            return "give the URL by itself, as --url or DATABASE_URL, without dbname=".to_owned();
+        }
         _ => return format!("{key} is a whole number"),
     };
     format!("{key} is one of {}", words.join(", "))
@@ -325,9 +347,40 @@ fn sslaccept(info: &mut ConnInfo, value: &str) -> bool {
     matches!(value, "strict" | "accept_invalid_certs")
 }
 
+/// <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-REQUIRE-AUTH>
+const AUTH_METHODS: &[&str] = &[
+    "password",
+    "md5",
+    "gss",
+    "sspi",
+    "scram-sha-256",
+    "oauth",
+    "none",
+];
+
+/// Methods between commas, each once, all of them wanted or all of them unwanted.
+fn require_auth(info: &mut ConnInfo, value: &str) -> bool {
+    let words: Vec<&str> = value.split(',').collect();
+    let unwanted = words.iter().filter(|word| word.starts_with('!')).count();
+    let known = |word: &&str| AUTH_METHODS.contains(&word.strip_prefix('!').unwrap_or(word));
+    let once = |word: &&str| words.iter().filter(|other| other == &word).count() == 1;
+    let fits = value.is_empty()
+        || (unwanted == 0 || unwanted == words.len())
+            && words.iter().all(|word| known(word) && once(word));
+    if fits {
+        info.require_auth = non_empty(value);
+    }
+    fits
+}
+
+/// Where a version of TLS stands among all.
+pub(super) fn tls_rank(version: &str) -> Option<usize> {
+    let same = |known: &&str| known.eq_ignore_ascii_case(version);
+    TLS_VERSIONS.iter().position(same)
+}
+
 fn tls_version(slot: &mut Option<String>, value: &str) -> bool {
-    let known = |version: &&str| version.eq_ignore_ascii_case(value);
-    let fits = value.is_empty() || TLS_VERSIONS.iter().any(known);
+    let fits = value.is_empty() || tls_rank(value).is_some();
     if fits {
         *slot = non_empty(value);
     }

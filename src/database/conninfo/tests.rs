@@ -557,7 +557,7 @@ fn typed_values() {
         ),
         (
             "gssencmode=prefer krbsrvname=x sslcompression=0 sslsni=1",
-            "",
+            "sslsni=1",
         ),
         ("gssencmode=require", "error: bad value of gssencmode"),
         ("replication=database", "error: bad value of replication"),
@@ -834,4 +834,67 @@ fn what_is_open_is_taken_from_the_environment_of_another_program() {
     ] {
         assert!(names.contains(&name), "{name} is missing");
     }
+}
+
+#[test]
+fn values_must_go_together() {
+    for (input, expected) in [
+        ("sslrootcert=system sslmode=verify-full", None),
+        (
+            "sslrootcert=system sslmode=require",
+            Some("sslmode is too weak for sslrootcert=system"),
+        ),
+        (
+            "sslnegotiation=direct",
+            Some("sslmode is too weak for sslnegotiation=direct"),
+        ),
+        ("sslnegotiation=direct sslmode=require", None),
+        (
+            "ssl_min_protocol_version=TLSv1.3 ssl_max_protocol_version=tlsv1.2",
+            Some("ssl_min_protocol_version is above ssl_max_protocol_version"),
+        ),
+        (
+            "ssl_min_protocol_version=TLSv1.2 ssl_max_protocol_version=TLSv1.2",
+            None,
+        ),
+        ("host=a,b port=1,2", None),
+    ] {
+        let error = parse(input).unwrap().check().err();
+        let message = error.map(|error| error.to_string());
+        assert_eq!(message.as_deref(), expected, "of {input:?}");
+    }
+}
+
+#[test]
+fn ways_of_authentication() {
+    check_all(&[
+        ("require_auth=scram-sha-256", "require_auth=scram-sha-256"),
+        ("require_auth=md5,none", "require_auth=md5,none"),
+        ("require_auth=!md5,!password", "require_auth=!md5,!password"),
+        ("require_auth=", ""),
+        ("require_auth=md5,!none", "error: bad value of require_auth"),
+        ("require_auth=md5,md5", "error: bad value of require_auth"),
+        ("require_auth=md5,", "error: bad value of require_auth"),
+        ("require_auth=MD5", "error: bad value of require_auth"),
+    ]);
+}
+
+#[test]
+fn what_only_newer_libpq_knows() {
+    check_all(&[
+        (
+            "oauth_issuer=https://x oauth_client_id=y sslkeylogfile=z",
+            "",
+        ),
+        (
+            "scram_client_key=x",
+            "error: onward does not know how to use scram_client_key",
+        ),
+        ("scram_server_key=", ""),
+        ("min_protocol_version=3.0 max_protocol_version=latest", ""),
+        (
+            "min_protocol_version=3.2",
+            "error: bad value of min_protocol_version",
+        ),
+    ]);
 }

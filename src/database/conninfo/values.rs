@@ -3,7 +3,10 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 
-use super::{ConnInfo, Password};
+use super::{
+    ChannelBinding, ConnInfo, LoadBalanceHosts, Password, SslCertMode, SslMode, SslNegotiation,
+    TargetSessionAttrs,
+};
 
 /// The value of one keyword.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +43,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("PGSSLCERTMODE", "sslcertmode"),
     ("PGSSLCRL", "sslcrl"),
     ("PGSSLCRLDIR", "sslcrldir"),
+    ("PGSSLSNI", "sslsni"),
     ("PGSSLMINPROTOCOLVERSION", "ssl_min_protocol_version"),
     ("PGSSLMAXPROTOCOLVERSION", "ssl_max_protocol_version"),
 ];
@@ -49,7 +53,6 @@ pub const VARIABLES: &[(&str, &str)] = &[
 pub const CHECKED_VARIABLES: &[(&str, &str)] = &[
     ("PGCLIENTENCODING", "client_encoding"),
     ("PGSSLCOMPRESSION", "sslcompression"),
-    ("PGSSLSNI", "sslsni"),
     ("PGGSSENCMODE", "gssencmode"),
     ("PGGSSDELEGATION", "gssdelegation"),
     ("PGGSSLIB", "gsslib"),
@@ -92,23 +95,24 @@ impl ConnInfo {
         ]
     }
 
-    fn how_safe(&self) -> [(&'static str, Option<Value>); 14] {
+    fn how_safe(&self) -> [(&'static str, Option<Value>); 15] {
         [
-            ("sslmode", word(self.sslmode.map(|word| word.as_str()))),
+            ("sslmode", word(self.sslmode.map(SslMode::as_str))),
             ("sslrootcert", text(self.sslrootcert.as_ref())),
             ("sslcert", text(self.sslcert.as_ref())),
             ("sslkey", text(self.sslkey.as_ref())),
             ("sslpassword", secret(self.sslpassword.as_ref())),
             (
                 "sslcertmode",
-                word(self.sslcertmode.map(|word| word.as_str())),
+                word(self.sslcertmode.map(SslCertMode::as_str)),
             ),
             ("sslcrl", text(self.sslcrl.as_ref())),
             ("sslcrldir", text(self.sslcrldir.as_ref())),
             (
                 "sslnegotiation",
-                word(self.sslnegotiation.map(|word| word.as_str())),
+                word(self.sslnegotiation.map(SslNegotiation::as_str)),
             ),
+            ("sslsni", text(self.sslsni.map(u8::from).as_ref())),
             (
                 "ssl_min_protocol_version",
                 text(self.ssl_min_protocol_version.as_ref()),
@@ -119,7 +123,7 @@ impl ConnInfo {
             ),
             (
                 "channel_binding",
-                word(self.channel_binding.map(|word| word.as_str())),
+                word(self.channel_binding.map(ChannelBinding::as_str)),
             ),
             ("require_auth", text(self.require_auth.as_ref())),
             ("requirepeer", text(self.requirepeer.as_ref())),
@@ -130,11 +134,11 @@ impl ConnInfo {
         [
             (
                 "target_session_attrs",
-                word(self.target_session_attrs.map(|word| word.as_str())),
+                word(self.target_session_attrs.map(TargetSessionAttrs::as_str)),
             ),
             (
                 "load_balance_hosts",
-                word(self.load_balance_hosts.map(|word| word.as_str())),
+                word(self.load_balance_hosts.map(LoadBalanceHosts::as_str)),
             ),
             ("keepalives", text(self.keepalives.map(u8::from).as_ref())),
             ("keepalives_idle", text(self.keepalives_idle.as_ref())),

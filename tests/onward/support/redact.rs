@@ -20,6 +20,11 @@ impl Redaction {
         self
     }
 
+    pub(super) fn text(mut self, text: &str, name: &'static str) -> Redaction {
+        self.names.push((text.to_owned(), name));
+        self
+    }
+
     pub(super) fn database(mut self, database: &Database) -> Redaction {
         let server = format!("{}:{}", database.server.socket, database.server.port);
         self.names.push((server, "<server>"));

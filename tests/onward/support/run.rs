@@ -1,5 +1,6 @@
 //! A run of the program: its arguments and environment, and all three of its results.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read};
@@ -57,6 +58,12 @@ impl Run {
         self.env("DATABASE_URL", url)
     }
 
+    /// With this text shown as this name.
+    pub(crate) fn naming(mut self, text: &str, name: &'static str) -> Run {
+        self.redaction = self.redaction.text(text, name);
+        self
+    }
+
     /// With this environment variable.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Run {
         self.command.env(name, value);
@@ -85,11 +92,18 @@ impl Run {
     }
 
     /// Started by another program, which gets the command line behind its own arguments.
-    pub(crate) fn through(mut self, program: &str, arguments: &[&str]) -> Run {
+    pub(crate) fn through(self, program: &str, arguments: &[&str]) -> Run {
+        let own = self.command.get_program().to_owned();
+        let arguments = arguments.iter().map(OsStr::new);
+        let arguments: Vec<&OsStr> = arguments.chain([own.as_os_str()]).collect();
+        self.instead(program, &arguments)
+    }
+
+    /// With another program in our place, which gets our arguments behind these.
+    pub(crate) fn instead(mut self, program: &str, arguments: &[impl AsRef<OsStr>]) -> Run {
         let mut command = Command::new(program);
         command
             .args(arguments)
-            .arg(self.command.get_program())
             .args(self.command.get_args())
             .current_dir(&self.folder)
             .env_clear()
@@ -195,6 +209,10 @@ impl Running {
         self.child.kill().expect("it was still running");
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until this stands on stderr.
     #[track_caller]
     pub(crate) fn wait_for_stderr(&self, text: &str) {
@@ -265,6 +283,17 @@ impl Outcome {
             same,
             "expected exit {code}\nexpected stdout:\n{stdout}expected stderr:\n{stderr}\n{self}"
         );
+    }
+
+    /// Whether the exit code is 0.
+    pub(crate) fn succeeded(&self) -> bool {
+        self.status.success()
+    }
+
+    /// The exit code; None for a run that a signal ended.
+    #[cfg(feature = "tls")]
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.status.code()
     }
 
     /// States the exit code, where what is printed depends on chance; the texts are then asked on their own.
