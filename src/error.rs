@@ -73,6 +73,8 @@ pub enum Error {
     },
     /// The connection broke around a COMMIT, and the history could not be read again.
     OutcomeUnknown { file: String, trouble: Trouble },
+    /// The connection broke while all that is in a database was dropped.
+    ResetUnknown { database: String, trouble: Trouble },
     /// The server did not become ready in time.
     NotReady {
         target: String,
@@ -243,6 +245,7 @@ impl Error {
             | Error::Connect { .. }
             | Error::Database { .. }
             | Error::KeepsBreaking { .. }
+            | Error::ResetUnknown { .. }
             | Error::NotReady { .. }
             | Error::OutcomeUnknown { .. } => exit::CONNECTION,
             Error::GaveUp { .. } => exit::GAVE_UP,
@@ -276,6 +279,9 @@ impl Error {
             }
             Error::OutcomeUnknown { .. } => {
                 "run onward again when the server answers; it reads the history before it does anything".to_owned()
+            }
+            Error::ResetUnknown { database, .. } => {
+                format!("do it again, it begins anew: onward reset --database {}", Shell(database))
             }
             Error::NotReady { .. } => {
                 "see the log of the server, check DATABASE_URL, or wait longer: --wait=5min".to_owned()
@@ -359,6 +365,11 @@ impl fmt::Display for Error {
                     "the connection was lost at {file}, and it is not known whether it was committed: {trouble}"
                 )
             }
+            Error::ResetUnknown { database, trouble } => write!(
+                f,
+                "the connection was lost while all that is in {} was dropped, and it is not known whether that was committed: {trouble}",
+                Escaped(database)
+            ),
             Error::NotReady {
                 target,
                 waited,
@@ -622,6 +633,14 @@ impl ServerError {
 
     fn database_hint(&self) -> String {
         match self.code.as_str() {
+            "23514" => {
+                "the history table was created before this version, so that its list of states is shorter: drop the check \
+                 of its column status, then run onward again"
+            }
+            "53200" if self.message.contains("shared memory") => {
+                "raise max_locks_per_transaction of the server; or drop the database and create it anew, which takes no \
+                 locks: dropdb NAME && createdb NAME"
+            }
             "42501" => "connect as a role that has the privilege, or have it granted",
             "25006" => {
                 "connect to the primary, with a role whose default_transaction_read_only is off"

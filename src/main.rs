@@ -76,6 +76,10 @@ fn run(
     undo: &[Variable],
     report: &Report,
 ) -> Result<u8> {
+    if let Command::New(told) = command {
+        // It needs no database, so none has to be named.
+        return command::new(&settings::location(flags, surroundings), told, report);
+    }
     let settings = Settings::resolve(flags, surroundings).or_else(|error| match command {
         // What is wrong with the files can be told without a database.
         Command::Validate => {

@@ -319,6 +319,18 @@ pub fn has_pending(files: &Files, rows: &[Recorded]) -> bool {
         .any(|migration| !applied.contains(migration.name.filename()))
 }
 
+/// Those of some migrations that a history of these rows does not hold as applied.
+#[must_use]
+pub fn unrecorded<'a>(migrations: &[&'a Migration], rows: &[Recorded]) -> Vec<&'a Migration> {
+    let applied = rows.iter().filter(|row| row.status == RowStatus::Applied);
+    let applied: HashSet<&str> = applied.map(|row| row.filename.as_str()).collect();
+    migrations
+        .iter()
+        .copied()
+        .filter(|migration| !applied.contains(migration.name.filename()))
+        .collect()
+}
+
 /// What forbids to write, which matters only if something is due.
 fn write_findings(observed: &Observed) -> Option<Finding> {
     if let Some(reason) = &observed.read_only {
@@ -530,14 +542,14 @@ fn has_other_steps(file: &SqlFile, begun: Begun, done_checksum: Option<Checksum>
     }
 }
 
-/// The row that counts for each file name: the applied one; else the last, for a failed attempt is replaced by its
-/// successor and a rolled-back file followed.
+/// The row that counts for each file name: the applied one; else the last, for a failed attempt is followed by its
+/// successor. Rows of the trail count for nothing.
 fn latest(rows: &[Recorded]) -> HashMap<&str, &Recorded> {
     let mut by_name: HashMap<&str, &Recorded> = HashMap::with_capacity(rows.len());
     let of_migrations = rows
         .iter()
         .filter(|row| row.filename != SchemaFile::FILENAME);
-    for row in of_migrations.filter(|row| row.status != RowStatus::RolledBack) {
+    for row in of_migrations.filter(|row| row.status.counts()) {
         let known = by_name.entry(&row.filename).or_insert(row);
         if known.status != RowStatus::Applied {
             *known = row;

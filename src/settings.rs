@@ -89,6 +89,8 @@ pub struct Settings {
     pub remarks: Vec<Remark>,
     /// Where `--docker` found the database.
     pub container: Option<InContainer>,
+    /// The variable that says that this is production, if one does.
+    pub production: Option<&'static str>,
     pub location: Location,
     pub table: TableName,
     pub strict: Strictness,
@@ -231,6 +233,7 @@ impl Settings {
             origins: connection.origins,
             remarks: connection.remarks,
             container: connection.container,
+            production: production(environment),
             location: location(flags, environment),
             table,
             strict,
@@ -254,6 +257,15 @@ impl Settings {
             None => error,
         }
     }
+}
+
+/// The variable that says that this is production.
+fn production(environment: &impl Environment) -> Option<&'static str> {
+    const STAGES: [&str; 4] = ["ONWARD_ENV", "APP_ENV", "NODE_ENV", "RAILS_ENV"];
+    STAGES.into_iter().find(|name| {
+        let stage = environment.variable(name).unwrap_or_default();
+        stage.eq_ignore_ascii_case("production") || stage.eq_ignore_ascii_case("prod")
+    })
 }
 
 /// Where the files are: all that a command needs to know that has no use for a database.

@@ -13,7 +13,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("timeout", &[]),
     ("cli", &["error"]),
     ("program", &["error"]),
-    ("migration", &["error", "sql", "timeout"]),
+    ("migration", &["error", "sql", "time", "timeout"]),
     ("plan", &["error", "migration", "sql", "time"]),
     (
         "database",
@@ -48,6 +48,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "report",
             "settings",
             "sql",
+            "time",
             "timeout",
         ],
     ),

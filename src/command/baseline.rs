@@ -2,76 +2,122 @@
 
 use super::up::no_schema;
 use super::{Ground, lock, transact};
-use crate::cli::Baseline;
+use crate::cli::{Baseline, Rehearsal, Switch};
 use crate::database::apply::Conditions;
-use crate::database::history::{Ending, NewRow};
+use crate::database::history::{Ending, HistoryTable, NewRow};
 use crate::database::survey::Survey;
 use crate::error::{Count, Error, Escaped, Result, exit};
-use crate::migration::Migration;
 use crate::migration::folder::Keep;
+use crate::migration::{Migration, SchemaFile};
 use crate::plan::{self, Finding, History, RowKind};
 use crate::report::Report;
 use crate::settings::Settings;
 
 pub(super) fn run(settings: &Settings, told: &Baseline, report: &Report) -> Result<u8> {
-    let through = told.through.as_deref();
     let ground = Ground::read(settings, Keep::States)?;
-    check_version(&ground, through)?;
+    check_version(&ground, told.through.as_deref())?;
     let mut patience = ground.patience(settings);
     let (session, seen) = ground.look(settings, &mut patience, report)?;
-    check(&seen, report)?;
+    check(&seen, told, report)?;
+    let marking = Marking::of(&ground, told, &seen)?;
+    if told.rehearsal == Rehearsal::ShowOnly || marking.is_empty() {
+        marking.say(told.rehearsal, report);
+        return Ok(exit::DONE);
+    }
     let mut lock = lock(session, ground.target, &seen, &mut patience, report)?;
     let seen = ground.survey_locked(&mut lock, settings)?;
-    check(&seen, report)?;
-    let table = seen.table.as_ref().ok_or_else(no_schema)?;
-    let contained: Vec<&Migration> = match through {
-        Some(version) => ground.files.through(version).iter().collect(),
-        None => plan::contained(&ground.files, Some(&table.0)),
-    };
+    check(&seen, told, report)?;
+    let marking = Marking::of(&ground, told, &seen)?;
     let mut locked = lock.open_second(ground.target, &mut patience)?;
-
-    let last = contained
-        .last()
-        .map_or("", |migration| migration.name.version());
-    let schema = ground.files.schema.as_ref();
-    let rows = schema
-        .map(|schema| {
-            NewRow::of_schema(
-                schema,
-                through.or(schema.through()).unwrap_or(last),
-                RowKind::Marked,
-            )
-        })
-        .into_iter()
-        .chain(
-            contained
-                .iter()
-                .map(|migration| NewRow::of_migration(migration, RowKind::Marked)),
-        );
-    let mut statements = table.create(seen.missing_schema);
-    statements.extend(rows.map(|row| table.insert(&row, Ending::Recorded)));
     let conditions = Conditions {
-        table,
+        table: marking.table,
         facts: &seen.facts,
         lock_timeout: settings.lock_timeout,
     };
     transact(
         &mut locked,
-        &statements,
+        &marking.statements(&seen),
         conditions,
         &mut patience,
         "cannot record the baseline in",
     )?;
-
-    for migration in &contained {
-        report.say(&format!("recorded {}", Escaped(migration.name.filename())));
-    }
-    let schema = schema.map_or("", |_| "the schema file and ");
-    report.say(&format!(
-        "Recorded {schema}{} without running them",
-        Count(contained.len(), "migration")
-    ));
+    marking.say(told.rehearsal, report);
     Ok(exit::DONE)
+}
+
+/// What is recorded without running.
+struct Marking<'a> {
+    table: &'a HistoryTable,
+    /// The schema file with the version that it goes through, where there is no history yet.
+    schema: Option<(&'a SchemaFile, &'a str)>,
+    migrations: Vec<&'a Migration>,
+}
+
+impl<'a> Marking<'a> {
+    fn of(ground: &'a Ground, told: &'a Baseline, seen: &'a Survey) -> Result<Marking<'a>> {
+        let table = seen.table.as_ref().ok_or_else(no_schema)?;
+        let through = told.through.as_deref();
+        let contained: Vec<&Migration> = match through {
+            Some(version) => ground.files.through(version).iter().collect(),
+            None => plan::contained(&ground.files, Some(&table.0)),
+        };
+        if let History::Present(present) = &seen.observed.history {
+            return Ok(Marking {
+                table,
+                schema: None,
+                migrations: plan::unrecorded(&contained, &present.rows),
+            });
+        }
+        let last = contained.last().map_or("", |last| last.name.version());
+        let schema = ground.files.schema.as_ref();
+        Ok(Marking {
+            table,
+            schema: schema.map(|schema| (schema, through.or(schema.through()).unwrap_or(last))),
+            migrations: contained,
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.schema.is_none() && self.migrations.is_empty()
+    }
+
+    fn statements(&self, seen: &Survey) -> String {
+        let table = self.table;
+        let mut statements = match &seen.observed.history {
+            History::Present(_) => String::new(),
+            History::Absent(_) | History::Unusable(_) => table.create(seen.missing_schema),
+        };
+        if let Some((schema, through)) = self.schema {
+            let row = NewRow::of_schema(schema, through, RowKind::Marked);
+            statements.push_str(&table.insert(&row, Ending::Recorded));
+        }
+        for migration in &self.migrations {
+            let row = NewRow::of_migration(migration, RowKind::Marked);
+            statements
+                .push_str(&table.retire_attempts(&row.filename, "recorded as done by baseline"));
+            statements.push_str(&table.insert(&row, Ending::Recorded));
+        }
+        statements
+    }
+
+    fn say(&self, rehearsal: Rehearsal, report: &Report) {
+        if self.is_empty() {
+            report.say("Nothing to record: the history holds these migrations already");
+            return;
+        }
+        let [each, all] = match rehearsal {
+            Rehearsal::Apply => ["recorded", "Recorded"],
+            Rehearsal::ShowOnly => ["would record", "Would record"],
+        };
+        for migration in &self.migrations {
+            report.say(&format!("{each} {}", Escaped(migration.name.filename())));
+        }
+        let schema = self.schema.map_or("", |_| "the schema file and ");
+        report.say(&format!(
+            "{all} {schema}{} without running them",
+            Count(self.migrations.len(), "migration")
+        ));
+    }
 }
 
 /// The last migration to record must be known before anything connects.
@@ -88,19 +134,26 @@ fn check_version(ground: &Ground, through: Option<&str>) -> Result<()> {
     }
 }
 
-/// Only a database without history takes a baseline.
-fn check(seen: &Survey, report: &Report) -> Result<()> {
+/// A database with history takes a baseline only if it is to extend that.
+fn check(seen: &Survey, told: &Baseline, report: &Report) -> Result<()> {
+    let read_only = || {
+        let reason = seen.observed.read_only.clone()?;
+        Some(Finding::ReadOnly { reason })
+    };
     let finding = match &seen.observed.history {
-        History::Present(present) => Finding::HasHistory {
+        History::Present(present) if told.extend == Switch::Absent => Some(Finding::HasHistory {
             table: present.table.clone(),
-        },
-        History::Unusable(finding) => finding.clone(),
-        History::Absent(_) => match &seen.observed.read_only {
-            Some(reason) => Finding::ReadOnly {
-                reason: reason.clone(),
-            },
-            None => return Ok(()),
-        },
+        }),
+        History::Present(present) => read_only().or_else(|| {
+            let problems = present.distrust.clone()?;
+            let table = present.table.clone();
+            Some(Finding::Distrusted { table, problems })
+        }),
+        History::Unusable(finding) => Some(finding.clone()),
+        History::Absent(_) => read_only(),
+    };
+    let Some(finding) = finding else {
+        return Ok(());
     };
     report.refusal(&finding);
     Err(Error::Refused { count: 1 })

@@ -12,6 +12,8 @@ mod up;
 mod validate;
 mod wait;
 
+pub use self::new::run as new;
+
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::Path;
@@ -53,7 +55,7 @@ pub fn run<'a>(command: &'a Command, settings: &Settings, report: &Report) -> Re
         }
         Command::Status { format, check } => status::run(settings, *format, *check, report)?,
         Command::Validate => validate::run(settings, report)?,
-        Command::New(told) => new::run(settings, told, report)?,
+        Command::New(told) => new(&settings.location, told, report)?,
         Command::Rollback { extent, rehearsal } => {
             rollback::run(settings, extent, *rehearsal, report)?
         }
@@ -190,6 +192,12 @@ impl<'a> Ground<'a> {
                 outcome => return Ok((session, outcome?)),
             }
         }
+    }
+
+    /// Looks at the database.
+    fn survey(&self, session: &mut Session, settings: &Settings) -> Result<Survey> {
+        let will_write = |rows: &[Recorded]| plan::has_pending(&self.files, rows);
+        survey(session, &settings.table, &self.schemas, &will_write)
     }
 
     /// Looks at the database again, when no other runner is at work any more.

@@ -1,5 +1,6 @@
-//! `onward repair`: accepts changed and renamed files.
+//! `onward repair`: accepts changed and renamed files, and forgets failed attempts; the trail keeps what was.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use super::{Ground, lock, transact};
@@ -9,7 +10,7 @@ use crate::database::history::{HistoryTable, NewRow};
 use crate::database::survey::Survey;
 use crate::error::{Count, Error, Escaped, Result, Typed, exit};
 use crate::migration::folder::{Keep, WaysBack, ways_back};
-use crate::plan::repair::{Repair, repair};
+use crate::plan::repair::{self, Known, Repair};
 use crate::plan::rollback::migrations;
 use crate::plan::{Finding, History, Recorded, RowKind};
 use crate::report::Report;
@@ -21,18 +22,14 @@ pub(super) fn run(
     rehearsal: Rehearsal,
     report: &Report,
 ) -> Result<u8> {
-    let _ = rehearsal;
     let ground = Ground::read(settings, Keep::States)?;
     let mut patience = ground.patience(settings);
     let (session, seen) = ground.look(settings, &mut patience, report)?;
     let known = rows(&seen, report)?;
     let ways = read_ways(&ground, settings, known)?;
     let repairs = plan(&ground, &ways, known, names)?;
-    if repairs
-        .iter()
-        .all(|repair| matches!(repair, Repair::Nothing(_)))
-    {
-        say(&repairs, report);
+    if rehearsal == Rehearsal::ShowOnly || !repairs.iter().any(Repair::writes) {
+        say(&repairs, rehearsal, report);
         return Ok(exit::DONE);
     }
     let mut lock = lock(session, ground.target, &seen, &mut patience, report)?;
@@ -61,7 +58,7 @@ pub(super) fn run(
             "cannot repair the history",
         )?;
     }
-    say(&repairs, report);
+    say(&repairs, rehearsal, report);
     Ok(exit::DONE)
 }
 
@@ -93,112 +90,110 @@ fn read_ways(ground: &Ground, settings: &Settings, rows: &[Recorded]) -> Result<
 
 fn plan<'a>(
     ground: &'a Ground,
-    ways: &WaysBack,
+    ways: &'a WaysBack,
     rows: &'a [Recorded],
     names: &[String],
 ) -> Result<Vec<Repair<'a>>> {
-    names
-        .iter()
-        .map(|name| {
-            // A path is as good as a name.
-            let filename = Path::new(name)
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or(name);
-            repair(&ground.files, ways, rows, filename).ok_or_else(|| Error::Usage {
-                message: format!(
-                    "{} is no migration in {}",
-                    Typed(name),
-                    Escaped(&ground.files.dir)
-                ),
-                hint: "name a file as onward status shows it".to_owned(),
-            })
-        })
-        .collect()
+    let known = Known {
+        files: &ground.files,
+        ways,
+        rows,
+    };
+    if names.is_empty() {
+        return Ok(repair::all(known));
+    }
+    // A path is as good as a name.
+    let filename = |name| {
+        Path::new(name)
+            .file_name()
+            .and_then(OsStr::to_str)
+            .unwrap_or(name)
+    };
+    let filenames: Vec<&str> = names.iter().map(|name| filename(name.as_str())).collect();
+    repair::named(known, &filenames).map_err(|unknown| Error::Usage {
+        message: format!(
+            "{} is no migration in {}",
+            Typed(unknown),
+            Escaped(&ground.files.dir)
+        ),
+        hint: "name a file as onward status shows it".to_owned(),
+    })
 }
 
 fn statement(table: &HistoryTable, repair: &Repair) -> String {
+    let row = |migration| NewRow::of_migration(migration, RowKind::Migration);
+    let filename = repair.filename();
     match repair {
-        Repair::Change(migration) => table.accept(
-            migration.name.filename(),
-            &NewRow::of_migration(migration, RowKind::Migration),
-        ),
-        Repair::Name { from, migration } => {
-            let forget = table.forget_failure(migration.name.filename());
-            forget + &table.accept(from, &NewRow::of_migration(migration, RowKind::Migration))
+        Repair::Change(migration) => {
+            let kept = table.keep(filename, "its text was accepted anew by repair");
+            kept + &table.accept(filename, &row(migration))
         }
-        Repair::Failure(migration) => table.forget_failure(migration.name.filename()),
+        Repair::Name { from, migration } => {
+            let attempts = table.retire_attempts(filename, CLEARED);
+            let kept = table.keep(from, &format!("its name {filename} was accepted by repair"));
+            attempts + &kept + &table.accept(from, &row(migration))
+        }
+        Repair::Failure(_) => table.retire_attempts(filename, CLEARED),
         Repair::Death {
             migration,
             steps_done,
         } => {
             let checksum = migration.file.checksum_of_steps(*steps_done);
-            table.interrupt(
-                migration.name.filename(),
-                *steps_done,
-                checksum,
-                "the runner died",
-            )
+            table.interrupt(filename, *steps_done, checksum, "the runner died")
         }
-        Repair::WayBackDeath { migration, .. } => {
-            table.interrupt_back(migration.name.filename(), "the runner died")
-        }
-        Repair::WayBackChange(migration) => {
-            table.restart_back(&NewRow::of_migration(migration, RowKind::Migration))
-        }
-        Repair::Nothing(_) => String::new(),
+        Repair::WayBackDeath { .. } => table.interrupt_back(filename, "the runner died"),
+        Repair::WayBackChange(migration) => table.restart_back(&row(migration)),
+        Repair::Missing(_) => table.retire(
+            filename,
+            "its file was missing, and it was removed by repair",
+        ),
+        Repair::Left(_) | Repair::Nothing(_) => String::new(),
     }
 }
 
-fn say(repairs: &[Repair], report: &Report) {
+/// What the trail says of an attempt that was forgotten.
+const CLEARED: &str = "cleared by repair";
+
+fn say(repairs: &[Repair], rehearsal: Rehearsal, report: &Report) {
+    if repairs.is_empty() {
+        report.say("nothing to repair");
+    }
     for repair in repairs {
-        report.say(&sentence(repair));
+        report.say(&sentence(repair, rehearsal));
     }
 }
 
-fn sentence(repair: &Repair) -> String {
+fn sentence(repair: &Repair, rehearsal: Rehearsal) -> String {
+    let filename = Escaped(repair.filename());
+    let [accepted, forgot, removed, will] = match rehearsal {
+        Rehearsal::Apply => ["accepted", "forgot", "removed", "will"],
+        Rehearsal::ShowOnly => ["would accept", "would forget", "would remove", "would"],
+    };
     match repair {
-        Repair::Change(migration) => {
+        Repair::Change(_) => format!("{accepted} the text of {filename} as it is now"),
+        Repair::Name { from, .. } => {
+            format!("{accepted} the name {filename} for {}", Escaped(from))
+        }
+        Repair::Failure(_) => format!("{forgot} the failed attempt of {filename}"),
+        Repair::Death { steps_done, .. } => {
             format!(
-                "accepted the text of {} as it is now",
-                Escaped(migration.name.filename())
+                "{filename} {will} go on after {}",
+                Count(*steps_done, "step")
             )
         }
-        Repair::Name { from, migration } => {
-            format!(
-                "accepted the name {} for {}",
-                Escaped(migration.name.filename()),
-                Escaped(from)
-            )
-        }
-        Repair::Failure(migration) => {
-            format!(
-                "forgot the failed attempt of {}",
-                Escaped(migration.name.filename())
-            )
-        }
-        Repair::Death {
-            migration,
-            steps_done,
-        } => format!(
-            "{} will go on after {}",
-            Escaped(migration.name.filename()),
+        Repair::WayBackDeath { steps_done, .. } => format!(
+            "the way back of {filename} {will} go on after {}",
             Count(*steps_done, "step")
         ),
-        Repair::WayBackDeath {
-            migration,
-            steps_done,
-        } => format!(
-            "the way back of {} will go on after {}",
-            Escaped(migration.name.filename()),
-            Count(*steps_done, "step")
-        ),
-        Repair::WayBackChange(migration) => format!(
-            "all of the way back of {} will run again",
-            Escaped(migration.name.filename())
-        ),
-        Repair::Nothing(migration) => {
-            format!("{}: nothing to repair", Escaped(migration.name.filename()))
+        Repair::WayBackChange(_) => {
+            format!("all of the way back of {filename} {will} run again")
         }
+        Repair::Missing(_) => {
+            format!("{removed} {filename} from the history: its file is missing")
+        }
+        Repair::Left(_) => format!(
+            "left {filename} as it is: it is done in part; see onward status, then repair it by its name"
+        ),
+        Repair::Nothing(_) => format!("{filename}: nothing to repair"),
     }
 }

@@ -45,15 +45,8 @@ pub(super) fn run(
         Goal::Last(_) => Goal::These(names),
         goal => goal,
     };
-    let mut run = Run {
-        settings,
-        report,
-        ground: &ground,
-        aim: goal,
-        patience,
-        done: Vec::new(),
-    };
-    run.catch_up(session, seen)?;
+    let mut run = Run::new(settings, report, &ground, goal, patience);
+    run.catch_up(session, seen, None)?;
     let done = &run.done;
     report.say(&if done.is_empty() {
         "Rolled back 0 migrations: another runner was faster".to_owned()

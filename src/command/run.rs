@@ -23,8 +23,16 @@ pub(super) struct Run<'a, Aim> {
     pub(super) ground: &'a Ground<'a>,
     pub(super) aim: Aim,
     pub(super) patience: Patience,
+    /// What goes before the history is created, until it is gone.
+    pub(super) clearing: Option<Clearing>,
     /// File names of what this run has done, the schema file not among them.
     pub(super) done: Vec<String>,
+}
+
+/// All that is in a database, to be dropped.
+pub(super) struct Clearing {
+    pub(super) database: String,
+    pub(super) statements: String,
 }
 
 /// A run that knows what to do while it holds the run lock.
@@ -72,14 +80,37 @@ pub(super) enum Cause {
 /// A file that interrupts so many walks, and is not done then, is itself the cause.
 const LOSSES: u32 = 5;
 
-impl<Aim> Run<'_, Aim> {
+impl<'a, Aim> Run<'a, Aim> {
+    pub(super) fn new(
+        settings: &'a Settings,
+        report: &'a Report,
+        ground: &'a Ground<'a>,
+        aim: Aim,
+        patience: Patience,
+    ) -> Run<'a, Aim> {
+        Run {
+            settings,
+            report,
+            ground,
+            aim,
+            patience,
+            clearing: None,
+            done: Vec::new(),
+        }
+    }
+
     /// Does what the history asks for when nobody else is at work; how many migrations are applied in the end.
-    pub(super) fn catch_up(&mut self, mut session: Session, mut seen: Survey) -> Result<usize>
+    /// `before` is what interrupted an earlier walk.
+    pub(super) fn catch_up(
+        &mut self,
+        mut session: Session,
+        mut seen: Survey,
+        mut before: Option<Interruption>,
+    ) -> Result<usize>
     where
         Self: Rounds,
     {
-        let mut before: Option<Interruption> = None;
-        let mut times = 0;
+        let mut times = u32::from(before.is_some());
         loop {
             let now = match self.round(session, &mut seen, before.as_ref()) {
                 Ok(Round::Done { applied }) => return Ok(applied),
@@ -102,7 +133,7 @@ impl<Aim> Run<'_, Aim> {
     }
 
     /// A new session after an interruption, as soon as the server gives one.
-    fn go_on(&mut self, interruption: &Interruption, times: u32) -> Result<Session> {
+    pub(super) fn go_on(&mut self, interruption: &Interruption, times: u32) -> Result<Session> {
         let file = &interruption.file;
         self.patience.begin();
         let mut trouble = match &interruption.cause {
@@ -156,6 +187,7 @@ impl<Aim> Run<'_, Aim> {
                 .server_notices(&file, &scene.locked.take_notices());
             match attempt {
                 Attempt::Applied { time } => {
+                    self.report_cleared();
                     match job.way {
                         Way::Forward => self.report.applied(&file, time),
                         Way::Back => self.report.rolled_back(&file, time),
@@ -188,16 +220,29 @@ impl<Aim> Run<'_, Aim> {
                 }
                 Attempt::NotRecorded(error) | Attempt::Overtaken(error) => {
                     let table = scene.conditions.table;
-                    return Err(Error::Database {
-                        doing: format!(
-                            "cannot record {called} in the history {table}, so it was not run"
-                        ),
-                        trouble: Trouble::Server(Box::new(error)),
-                    });
+                    let doing =
+                        format!("cannot record {called} in the history {table}, so it was not run");
+                    return Err(self.not_opened(doing, Trouble::Server(Box::new(error))));
                 }
                 Attempt::Failed(fault) => return Err(self.failure(&job, &called, *fault, scene)),
             }
         }
+    }
+
+    /// What was to be dropped is gone for good.
+    pub(super) fn report_cleared(&mut self) {
+        if let Some(Clearing { database, .. }) = self.clearing.take() {
+            self.report.cleared(&database);
+        }
+    }
+
+    /// Something failed that comes before the text of a file.
+    pub(super) fn not_opened(&self, doing: String, trouble: Trouble) -> Error {
+        let doing = match &self.clearing {
+            Some(clearing) => format!("cannot drop all that is in {}", clearing.database),
+            None => doing,
+        };
+        Error::Database { doing, trouble }
     }
 
     pub(super) fn gave_up(&self, called: &str, way: Way, holder: Option<String>) -> Error {
@@ -219,6 +264,9 @@ impl<Aim> Run<'_, Aim> {
         let exists = baseline && legacy && fault.error.is_duplicate();
         let names = scene.names.iter().cloned();
         let rolled_back = match (&job.file.execution, fault.steps_done) {
+            _ if self.clearing.is_some() => {
+                format!("{called} as a whole, and what was dropped before it is there again")
+            }
             _ if baseline => format!("{called} as a whole, the history table included"),
             (Execution::Transaction { .. }, _) => format!("{called} as a whole"),
             (Execution::Steps(_), 0) => format!("the first step of {called}"),

@@ -1,6 +1,6 @@
 //! `onward up`: the baseline if needed, then every pending migration.
 
-use super::run::{Cause, Interruption, Round, Rounds, Run, Scene, Walk, omitted};
+use super::run::{Cause, Clearing, Interruption, Round, Rounds, Run, Scene, Walk, omitted};
 use super::{Ground, lock, refuse};
 use crate::cli::{Rehearsal, Up};
 use crate::database::apply::{Conditions, Job, is_overtaken};
@@ -8,7 +8,7 @@ use crate::database::history::{HistoryTable, NewRow};
 use crate::database::run_lock::Locked;
 use crate::database::session::Session;
 use crate::database::survey::Survey;
-use crate::error::{Error, Hook, Result};
+use crate::error::{Error, Hook, Result, Trouble};
 use crate::migration::folder::Keep;
 use crate::migration::{Migration, SchemaFile, Way};
 use crate::plan::{Begun, Goal, Opening, Plan, Reach, RowKind, plan};
@@ -31,21 +31,15 @@ pub(super) fn run(settings: &Settings, told: &Up, report: &Report) -> Result<()>
         return Ok(());
     }
     refuse(&shown, settings, report)?;
-    let mut run = Run {
-        settings,
-        report,
-        ground: &ground,
-        aim: Aim {
-            goal: &goal,
-            before: told.before.as_deref(),
-        },
-        patience,
-        done: Vec::new(),
+    let aim = Aim {
+        goal: &goal,
+        before: told.before.as_deref(),
     };
+    let mut run = Run::new(settings, report, &ground, aim, patience);
     let recorded = if shown.is_empty() {
         shown.applied()
     } else {
-        run.catch_up(session, seen)?
+        run.catch_up(session, seen, None)?
     };
     match &goal.reach {
         Reach::To(version) => report.done_up_to(&run.done, version, recorded),
@@ -72,11 +66,11 @@ fn reach(told: &Up, ground: &Ground) -> Result<Reach> {
     }
 }
 
-/// What `up` is after.
-struct Aim<'a> {
-    goal: &'a Goal,
+/// What `up` and `reset` are after.
+pub(super) struct Aim<'a> {
+    pub(super) goal: &'a Goal,
     /// The command for when something is pending, until it has run.
-    before: Option<&'a str>,
+    pub(super) before: Option<&'a str>,
 }
 
 impl Rounds for Run<'_, Aim<'_>> {
@@ -136,6 +130,38 @@ impl Rounds for Run<'_, Aim<'_>> {
 }
 
 impl Run<'_, Aim<'_>> {
+    /// Drops what is there and applies all that is due, in a session that is locked already; how many are applied in the
+    /// end.
+    pub(super) fn begin_anew(
+        &mut self,
+        mut locked: Locked,
+        seen: &Survey,
+        due: &Plan,
+    ) -> Result<usize> {
+        let interruption = match self.walk(&mut locked, seen, due, None)? {
+            Walk::Done => return Ok(contained(due) + due.due.len()),
+            Walk::Interrupted(interruption) => interruption,
+        };
+        // To go on is to take the run lock again.
+        drop(locked);
+        if let Some(Clearing { database, .. }) = self.clearing.take() {
+            // The history cannot tell, but to begin once more does no harm.
+            return Err(Error::ResetUnknown {
+                database,
+                trouble: match interruption.cause {
+                    Cause::Lost(trouble) => trouble,
+                    Cause::Overtaken => {
+                        let reason = "somebody else was creating the same objects";
+                        Trouble::Connection(reason.to_owned())
+                    }
+                },
+            });
+        }
+        let mut session = self.go_on(&interruption, 1)?;
+        let seen = self.ground.survey(&mut session, self.settings)?;
+        self.catch_up(session, seen, Some(interruption))
+    }
+
     /// Runs a command of the user's, which finds the connection in its environment.
     fn hook(&self, hook: Hook, command: &str) -> Result<()> {
         self.report.hook(hook);
@@ -170,21 +196,20 @@ impl Run<'_, Aim<'_>> {
             names: names(due),
             before,
         };
-        let create = table.create(seen.missing_schema);
-        match &due.opening {
-            Opening::Nothing => {}
-            Opening::CreateHistory => {
-                if let Walk::Interrupted(interruption) = self.create(&mut scene, &create)? {
-                    return Ok(Walk::Interrupted(interruption));
-                }
-            }
+        let cleared = self.clearing.as_ref();
+        let cleared = cleared.map_or("", |clearing| &clearing.statements);
+        let create = format!("{cleared}{}", table.create(seen.missing_schema));
+        let opened = match &due.opening {
+            Opening::Nothing => Walk::Done,
+            Opening::CreateHistory => self.create(&mut scene, &create)?,
             Opening::Baseline { schema, contained } => {
                 let job = baseline_job(schema, contained, create, table);
                 self.report.baseline(&job.row.filename, due);
-                if let Walk::Interrupted(interruption) = self.apply(&mut scene, job)? {
-                    return Ok(Walk::Interrupted(interruption));
-                }
+                self.apply(&mut scene, job)?
             }
+        };
+        if let Walk::Interrupted(_) = opened {
+            return Ok(opened);
         }
         for next in &due.due {
             let migration = next.migration;
@@ -212,6 +237,7 @@ impl Run<'_, Aim<'_>> {
         self.patience.begin();
         loop {
             let Err(trouble) = scene.locked.transact(create, scene.conditions) else {
+                self.report_cleared();
                 return Ok(Walk::Done);
             };
             let again = scene.was_interrupted_by(&name);
@@ -236,7 +262,7 @@ impl Run<'_, Aim<'_>> {
                 }
                 _ => {
                     let doing = format!("cannot create the history table {table}");
-                    return Err(Error::Database { doing, trouble });
+                    return Err(self.not_opened(doing, trouble));
                 }
             }
         }

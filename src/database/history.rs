@@ -404,15 +404,43 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
         ))
     }
 
-    /// A statement that removes the rows of a file's attempts that did not end well.
+    /// A statement that keeps what the applied row of a file says, before it is changed.
     #[must_use]
-    pub fn forget_failure(&self, filename: &str) -> String {
+    pub fn keep(&self, filename: &str, reason: &str) -> String {
+        let table = self.qualified();
+        let kept = "filename, version, description, kind, checksum, sql_checksum, started_at, applied_at, \
+             execution_time_ms, statements_done, applied_by, tool_version";
         format!(
-            "DELETE FROM {} WHERE filename OPERATOR(pg_catalog.=) {} AND status OPERATOR(pg_catalog.=) ANY \
-             (CAST(ARRAY['running', 'failed'] AS pg_catalog.text[]));\n",
-            self.qualified(),
+            "INSERT INTO {table} ({kept}, status, error_message) SELECT {kept}, 'replaced', {} FROM {table} \
+             WHERE filename OPERATOR(pg_catalog.=) {} AND status OPERATOR(pg_catalog.=) 'applied';\n",
+            note(reason),
             quote::literal(filename)
         )
+    }
+
+    /// A statement after which the attempts at a file that did not end well count no longer.
+    #[must_use]
+    pub fn retire_attempts(&self, filename: &str, reason: &str) -> String {
+        format!(
+            "UPDATE {} SET status = 'replaced', error_message = pg_catalog.concat({}, '; it said: ' OPERATOR(pg_catalog.||) \
+             error_message) WHERE filename OPERATOR(pg_catalog.=) {} AND status OPERATOR(pg_catalog.=) ANY \
+             (CAST(ARRAY['running', 'failed'] AS pg_catalog.text[]));\n",
+            self.qualified(),
+            note(reason),
+            quote::literal(filename)
+        )
+    }
+
+    /// A statement after which a file does not count as applied any more.
+    #[must_use]
+    pub fn retire(&self, filename: &str, reason: &str) -> String {
+        exactly_one(&format!(
+            "UPDATE {} SET status = 'replaced', error_message = {} WHERE filename OPERATOR(pg_catalog.=) {} AND status \
+             OPERATOR(pg_catalog.=) 'applied'",
+            self.qualified(),
+            note(reason),
+            quote::literal(filename)
+        ))
     }
 
     /// All rows, in the order in which they were written.
@@ -478,10 +506,8 @@ fn one_more(done: usize, checksum: Checksum) -> (String, String) {
 /// Marks a row as rolled back, and tells by whom and when.
 fn rolled_back_now() -> String {
     format!(
-        "status = 'rolled_back', error_message = pg_catalog.concat('rolled back by ', session_user, ' at ', \
-         pg_catalog.to_char(pg_catalog.timezone('UTC', pg_catalog.clock_timestamp()), 'YYYY-MM-DD HH24:MI:SS\"Z\"'), \
-         ' with ', {})",
-        quote::literal(TOOL_VERSION)
+        "status = 'rolled_back', error_message = {}",
+        signed("rolled back by ")
     )
 }
 
@@ -491,6 +517,20 @@ fn own_checksum(row: &NewRow) -> String {
         "sql_checksum = CASE WHEN checksum OPERATOR(pg_catalog.=) {} THEN {} END",
         hex(row.checksum),
         hex(row.sql_checksum)
+    )
+}
+
+/// What a row of the trail tells: what became of it, by whom, and when.
+fn note(reason: &str) -> String {
+    signed(&format!("{reason}, by "))
+}
+
+/// These words, and then by whom and when.
+fn signed(words: &str) -> String {
+    format!(
+        "pg_catalog.concat({}, session_user, ' at ', pg_catalog.to_char(pg_catalog.timezone('UTC', \
+         pg_catalog.clock_timestamp()), 'YYYY-MM-DD HH24:MI:SS\"Z\"'), ' with {TOOL_VERSION}')",
+        quote::literal(words)
     )
 }
 
@@ -526,7 +566,7 @@ const COMMENTS: [(&str, &str); 15] = [
     ),
     (
         "status",
-        "applied, running (files that cannot run in a transaction; with applied_at: their way back), failed, rolled_back",
+        "applied, running (files that cannot run in a transaction; with applied_at: their way back), failed, rolled_back, replaced (what a row said before repair)",
     ),
     ("checksum", "SHA-256 of the text with LF line ends"),
     (
@@ -547,7 +587,7 @@ const COMMENTS: [(&str, &str); 15] = [
     ("tool_version", "who wrote the row"),
     (
         "error_message",
-        "of a failed attempt, with its SQLSTATE; of a row that is only a trail, what became of it",
+        "of a failed attempt, with its SQLSTATE; of a row that no longer counts, what became of it",
     ),
 ];
 

@@ -6,6 +6,7 @@
 pub mod apply;
 mod blockers;
 pub mod conninfo;
+pub mod contents;
 mod demands;
 mod dial;
 pub mod history;

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::directive::Role;
+use super::next::{Form, Neighbour, WayBack};
 use super::{Migration, Name, SchemaFile, SqlFile};
 use crate::error::{Error, Escaped, FileFault, Result};
 
@@ -180,6 +181,83 @@ fn way_back(dir: &Path, migration: &Migration) -> std::result::Result<Option<Sql
             "keep one of them",
         )),
     }
+}
+
+/// The migrations of a folder by their names alone: what is wrong with other files does not matter. None if there is no
+/// such folder.
+///
+/// # Errors
+/// `Error::Files` if the folder cannot be read.
+pub fn neighbours(dir: &Path) -> Result<Option<Vec<Neighbour>>> {
+    if fs::symlink_metadata(dir).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Ok(None);
+    }
+    let (sources, _) = sources(dir).map_err(|fault| Error::Files(vec![fault]))?;
+    let neighbour = |source: Source| {
+        let filename = source.name.filename();
+        let inside = source.path.with_file_name("down.sql");
+        let (form, way_back) = match filename.strip_suffix(".sql") {
+            Some(stem) => {
+                let form = match stem.strip_suffix(".up") {
+                    Some(_) => Form::UpFile,
+                    None => Form::File,
+                };
+                (form, dir.join(format!("{}.down.sql", source.name.stem())))
+            }
+            None if source.path.ends_with("up.sql") => (Form::Folder("up.sql"), inside),
+            None => (Form::Folder("migration.sql"), inside),
+        };
+        let way_back = match way_back.symlink_metadata() {
+            Ok(_) => WayBack::Beside,
+            Err(_) => WayBack::Absent,
+        };
+        Neighbour {
+            name: source.name,
+            form,
+            way_back,
+        }
+    };
+    Ok(Some(sources.into_iter().map(neighbour).collect()))
+}
+
+/// Writes new files, all or none, and never over another; folders are made as needed. Returns their paths.
+///
+/// # Errors
+/// `Error::Files` with the file that is there already or cannot be written.
+pub fn write_new(dir: &Path, files: &[(String, String)]) -> Result<Vec<String>> {
+    let mut written: Vec<PathBuf> = Vec::new();
+    for (name, text) in files {
+        let path = dir.join(name);
+        if let Err(fault) = write_one(&path, text) {
+            for path in written {
+                // It is ours, and as new as the fault that is told.
+                let _ = fs::remove_file(path);
+            }
+            return Err(Error::Files(vec![fault]));
+        }
+        written.push(path);
+    }
+    Ok(written.iter().map(|path| show(path)).collect())
+}
+
+fn write_one(path: &Path, text: &str) -> std::result::Result<(), FileFault> {
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::AlreadyExists => fault(path, "exists already", "choose another name"),
+        _ => fault(
+            path,
+            &format!("cannot be written: {error}"),
+            "check the permissions of its folder, and the room on the disk",
+        ),
+    };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let mut file = fs::File::create_new(path).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(|error| {
+        // Half a file is worse than none.
+        let _ = fs::remove_file(path);
+        failed(error)
+    })
 }
 
 /// Whether a file name sorts below `version` + 0xFF: the boundary of a version of which no file is left.

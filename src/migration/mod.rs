@@ -8,6 +8,7 @@ pub mod execution;
 pub mod file;
 pub mod folder;
 pub mod name;
+pub mod next;
 mod psql;
 pub mod sections;
 mod text;

@@ -37,6 +37,16 @@ impl Name {
         &self.filename[..self.version_len]
     }
 
+    /// What stands between digits and name: `_` or `-`.
+    #[must_use]
+    pub fn separator(&self) -> char {
+        if self.filename[self.version_len..].starts_with('-') {
+            '-'
+        } else {
+            '_'
+        }
+    }
+
     /// What a way back must be called after: the name without `.sql`, `.up.sql`.
     #[must_use]
     pub fn stem(&self) -> &str {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Nonempty, State, Strictness};
-use crate::error::{Count, Escaped, Names, Shell};
+use crate::error::{Count, Escaped, Names, Shell, Typed};
 use crate::migration::Name;
 use crate::time::Time;
 
@@ -92,6 +92,17 @@ pub enum Finding {
     BackStepsChanged { filename: String, path: String },
     /// The runner died while a statement of a way back may have been under way that must not be repeated unasked.
     BackInDoubt { filename: String, place: String },
+    /// Another database is to be reset than the one that is connected.
+    OtherDatabase { connected: String, named: String },
+    /// A database to be reset belongs to the server.
+    ServersOwn { database: String },
+    /// Subscriptions with a replication slot stand in the way of a reset.
+    Subscribed { subscriptions: Vec<String> },
+    /// Others are connected to a database that is to be reset.
+    InUse {
+        database: String,
+        sessions: Vec<String>,
+    },
     /// Something is due, and the database takes no writes.
     ReadOnly { reason: String },
 }
@@ -164,6 +175,10 @@ impl Finding {
             | Finding::NoWayBack { .. }
             | Finding::BackStepsChanged { .. }
             | Finding::BackInDoubt { .. }
+            | Finding::OtherDatabase { .. }
+            | Finding::ServersOwn { .. }
+            | Finding::Subscribed { .. }
+            | Finding::InUse { .. }
             | Finding::ReadOnly { .. } => Severity::Refusal,
         }
     }
@@ -207,6 +222,10 @@ impl Finding {
             Finding::EmptyWayBack { .. } => "empty_way_back",
             Finding::BackStepsChanged { .. } => "back_steps_changed",
             Finding::BackInDoubt { .. } => "back_in_doubt",
+            Finding::OtherDatabase { .. } => "other_database",
+            Finding::ServersOwn { .. } => "servers_own",
+            Finding::Subscribed { .. } => "subscribed",
+            Finding::InUse { .. } => "in_use",
             Finding::ReadOnly { .. } => "read_only",
         }
     }
@@ -248,7 +267,10 @@ impl Finding {
                 format!("restore the file, or accept the change: onward repair {}", Shell(filename))
             }
             Finding::OutOfOrder { .. } => "number a new file after the newest applied one".to_owned(),
-            Finding::Missing { .. } => "restore the file from version control".to_owned(),
+            Finding::Missing { filename, .. } => format!(
+                "restore the file from version control, or take it out of the history: onward repair {}",
+                Shell(filename)
+            ),
             Finding::NewerDatabase { .. } => "run the onward of the newer release, with its files".to_owned(),
             Finding::Renamed { to, .. } => {
                 format!("rename it back, or accept the new name: onward repair {}", Shell(to))
@@ -298,7 +320,9 @@ impl Finding {
                 "see whether it has done its work; if so, remove it from the file; then: onward repair {}",
                 Shell(filename)
             ),
-            Finding::HasHistory { .. } => "see what it holds: onward status".to_owned(),
+            Finding::HasHistory { .. } => "record what it does not hold yet: onward baseline --extend --through VERSION; or see \
+                 what it holds: onward status"
+                .to_owned(),
             Finding::NoHistory => "create it: onward up, or onward baseline".to_owned(),
             Finding::RollingBack { .. } => "finish it: onward rollback".to_owned(),
             Finding::AppliedInPart { filename, .. } => {
@@ -323,6 +347,18 @@ impl Finding {
             Finding::BackInDoubt { filename, .. } => format!(
                 "see whether it has done its work; if so, remove it from the way back; then: onward repair {}",
                 Shell(filename)
+            ),
+            Finding::OtherDatabase { connected, .. } => {
+                format!("if it is meant: onward reset --database {}", Shell(connected))
+            }
+            Finding::ServersOwn { .. } => "create one for the application (createdb NAME), and connect to that".to_owned(),
+            Finding::Subscribed { subscriptions } => {
+                let drops: Vec<String> = subscriptions.iter().map(|name| format!("DROP SUBSCRIPTION {name};")).collect();
+                format!("drop it first, by itself: {}", drops.join(" "))
+            }
+            Finding::InUse { database, .. } => format!(
+                "disconnect them, or have them ended: onward reset --database {} --force",
+                Shell(database)
             ),
             Finding::ReadOnly { .. } => "connect to the primary, with a role whose default_transaction_read_only is off".to_owned(),
         }
@@ -551,6 +587,35 @@ impl fmt::Display for Finding {
                 "{}: a run died when this statement may have been under way, and it may have committed",
                 Escaped(place)
             ),
+            Finding::OtherDatabase { connected, named } => write!(
+                f,
+                "the connection leads to the database {}, not to {}",
+                Escaped(connected),
+                Typed(named)
+            ),
+            Finding::ServersOwn { database } => write!(
+                f,
+                "{} is a database of the server itself, and is not reset",
+                Escaped(database)
+            ),
+            Finding::Subscribed { subscriptions } => write!(
+                f,
+                "no transaction can drop a subscription with a replication slot: {}",
+                Names(subscriptions)
+            ),
+            Finding::InUse { sessions, .. } => {
+                const SHOWN: usize = 3;
+                let shown: Vec<String> = sessions
+                    .iter()
+                    .take(SHOWN)
+                    .map(|session| Escaped(session).to_string())
+                    .collect();
+                write!(f, "others are connected: {}", shown.join("; "))?;
+                match sessions.len().checked_sub(SHOWN) {
+                    Some(more) if more > 0 => write!(f, "; and {more} more"),
+                    _ => Ok(()),
+                }
+            }
             Finding::ReadOnly { reason } => write!(f, "nothing can be written: {reason}"),
         }
     }

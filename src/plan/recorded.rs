@@ -77,6 +77,8 @@ pub enum RowStatus {
     Running,
     Failed,
     RolledBack,
+    /// What a row said before `repair` changed or removed it.
+    Replaced,
 }
 
 impl Recorded {
@@ -87,7 +89,10 @@ impl Recorded {
         match self.status {
             RowStatus::Running => Begun::Died { steps_done },
             RowStatus::Failed if steps_done > 0 => Begun::Failed { steps_done },
-            RowStatus::Failed | RowStatus::Applied | RowStatus::RolledBack => Begun::Not,
+            RowStatus::Failed
+            | RowStatus::Applied
+            | RowStatus::RolledBack
+            | RowStatus::Replaced => Begun::Not,
         }
     }
 
@@ -133,12 +138,22 @@ impl RowKind {
 
 impl RowStatus {
     /// All states with the words that the table uses.
-    pub const WORDS: [(RowStatus, &'static str); 4] = [
+    pub const WORDS: [(RowStatus, &'static str); 5] = [
         (RowStatus::Applied, "applied"),
         (RowStatus::Running, "running"),
         (RowStatus::Failed, "failed"),
         (RowStatus::RolledBack, "rolled_back"),
+        (RowStatus::Replaced, "replaced"),
     ];
+
+    /// Whether the row still says something of its file; else it is only a part of the trail.
+    #[must_use]
+    pub fn counts(self) -> bool {
+        match self {
+            RowStatus::Applied | RowStatus::Running | RowStatus::Failed => true,
+            RowStatus::RolledBack | RowStatus::Replaced => false,
+        }
+    }
 
     /// The word that the table uses.
     #[must_use]

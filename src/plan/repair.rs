@@ -1,8 +1,9 @@
-//! What `repair` will do about the files that it is given, decided by a pure function.
+//! What `repair` will do, decided by pure functions.
 
-use super::{Recorded, RowStatus, has_other_steps};
+use super::{Begun, Obstacle, Recorded, RowStatus, obstacle};
+use crate::migration::execution::{Execution, Manner};
 use crate::migration::folder::WaysBack;
-use crate::migration::{Files, Migration};
+use crate::migration::{Files, Migration, SchemaFile};
 
 /// One thing that `repair` does.
 #[derive(Debug)]
@@ -14,8 +15,8 @@ pub enum Repair<'a> {
         from: &'a str,
         migration: &'a Migration,
     },
-    /// The failed attempt of a pending file is forgotten; all of it will run.
-    Failure(&'a Migration),
+    /// The failed attempt at a file is forgotten; all of it will run.
+    Failure(&'a str),
     /// A run died in the middle of the file; it will go on at the first step that is not recorded as done.
     Death {
         migration: &'a Migration,
@@ -28,54 +29,200 @@ pub enum Repair<'a> {
     },
     /// The way back was begun and is another now; all of it will run.
     WayBackChange(&'a Migration),
+    /// The file is gone, and counts as applied no longer.
+    Missing(&'a str),
+    /// It was done in part; what to do about the rest is not for us to decide.
+    Left(&'a str),
     /// There is nothing to repair.
-    Nothing(&'a Migration),
+    Nothing(&'a str),
 }
 
-/// What is to be done about `filename`; none if there is no such file. `ways` are the ways back that have begun.
+impl Repair<'_> {
+    /// The file that it is about.
+    #[must_use]
+    pub fn filename(&self) -> &str {
+        match self {
+            Repair::Change(migration)
+            | Repair::Name { migration, .. }
+            | Repair::WayBackDeath { migration, .. }
+            | Repair::WayBackChange(migration)
+            | Repair::Death { migration, .. } => migration.name.filename(),
+            Repair::Failure(name)
+            | Repair::Missing(name)
+            | Repair::Left(name)
+            | Repair::Nothing(name) => name,
+        }
+    }
+
+    /// Whether it changes the history.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        !matches!(self, Repair::Left(_) | Repair::Nothing(_))
+    }
+}
+
+/// What the repairs are planned by.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    pub files: &'a Files,
+    /// The ways back that have begun.
+    pub ways: &'a WaysBack,
+    pub rows: &'a [Recorded],
+}
+
+/// What is to be done about the files of these names.
+///
+/// # Errors
+/// A name that neither the files nor the history know.
+pub fn named<'a, 'n>(known: Known<'a>, names: &[&'n str]) -> Result<Vec<Repair<'a>>, &'n str> {
+    let mut repairs: Vec<Repair> = Vec::new();
+    for name in names {
+        let repair = match find(known.files, name) {
+            Some(migration) => repair(known, migration, &repairs),
+            None => without_file(known, name).ok_or(*name)?,
+        };
+        if repairs
+            .iter()
+            .all(|known| known.filename() != repair.filename())
+        {
+            repairs.push(repair);
+        }
+    }
+    Ok(repairs)
+}
+
+/// All that can be done without a word of the user: changed and renamed files are accepted, failed attempts forgotten. What
+/// takes a look at the database first is left, and so are the rows of missing files.
 #[must_use]
-pub fn repair<'a>(
-    files: &'a Files,
-    ways: &WaysBack,
-    rows: &'a [Recorded],
-    filename: &str,
-) -> Option<Repair<'a>> {
-    let migration = files
+pub fn all(known: Known<'_>) -> Vec<Repair<'_>> {
+    let Known { files, rows, .. } = known;
+    let mut repairs: Vec<Repair> = Vec::new();
+    for migration in &files.migrations {
+        let next = unasked(known, migration, &repairs);
+        repairs.extend(next);
+    }
+    let gone = rows
+        .iter()
+        .filter(|row| row.status == RowStatus::Failed && row.steps_done == 0);
+    for row in gone.filter(|row| find(files, &row.filename).is_none()) {
+        if repairs.iter().all(|known| known.filename() != row.filename) {
+            repairs.push(Repair::Failure(&row.filename));
+        }
+    }
+    repairs
+}
+
+fn find<'a>(files: &'a Files, filename: &str) -> Option<&'a Migration> {
+    files
         .migrations
         .iter()
-        .find(|migration| migration.name.filename() == filename)?;
-    let row = rows
-        .iter()
-        .rfind(|row| row.filename == filename && row.status != RowStatus::RolledBack);
-    if let Some(row) = row.filter(|row| row.is_rolling_back()) {
-        let way_back = ways.get(filename).and_then(Option::as_ref);
-        return Some(match way_back {
-            Some(file) if !has_other_steps(file, row.begun_back(), row.sql_checksum) => {
-                Repair::WayBackDeath {
-                    migration,
-                    steps_done: row.steps_done,
-                }
-            }
-            _ => Repair::WayBackChange(migration),
-        });
+        .find(|migration| migration.name.filename() == filename)
+}
+
+/// The last row that still says something of a file.
+fn latest<'a>(rows: &'a [Recorded], filename: &str) -> Option<&'a Recorded> {
+    rows.iter()
+        .rfind(|row| row.filename == filename && row.status.counts())
+}
+
+/// What can be done about a file without a word of the user.
+fn unasked<'a>(
+    known: Known<'a>,
+    migration: &'a Migration,
+    before: &[Repair],
+) -> Option<Repair<'a>> {
+    let filename = migration.name.filename();
+    let row = latest(known.rows, filename);
+    match (repair(known, migration, before), row) {
+        (Repair::Nothing(_), _) => None,
+        (Repair::Failure(_), Some(row)) if row.begun() != Begun::Not => {
+            let resumes = row.status == RowStatus::Failed && is_resumable(migration, row);
+            (!resumes).then_some(Repair::Left(filename))
+        }
+        (Repair::Death { steps_done, .. }, _) if is_in_doubt(migration, steps_done) => {
+            Some(Repair::Left(filename))
+        }
+        // The next `rollback` goes on by itself, unless it says why not.
+        (Repair::WayBackDeath { .. } | Repair::WayBackChange(_), _) => Some(Repair::Left(filename)),
+        (next, _) => Some(next),
     }
-    Some(match row.map(|row| (row, row.status)) {
+}
+
+/// Whether the step that a run died at must not be repeated unasked.
+fn is_in_doubt(migration: &Migration, steps_done: usize) -> bool {
+    match &migration.file.execution {
+        Execution::Steps(steps) => steps
+            .get(steps_done)
+            .is_some_and(|step| step.manner == Manner::Once),
+        Execution::Transaction { .. } => true,
+    }
+}
+
+/// Whether the next `up` goes on where the last attempt failed.
+fn is_resumable(migration: &Migration, row: &Recorded) -> bool {
+    matches!(migration.file.execution, Execution::Steps(_)) && is_unchanged(migration, row)
+}
+
+/// What is to be done about a file; `before` is what is done about others.
+fn repair<'a>(known: Known<'a>, migration: &'a Migration, before: &[Repair]) -> Repair<'a> {
+    let Known { files, ways, rows } = known;
+    let filename = migration.name.filename();
+    match latest(rows, filename).map(|row| (row, row.status)) {
+        Some((row, _)) if row.is_rolling_back() => way_back(ways, migration, row),
         Some((row, RowStatus::Applied))
             if row.checksum.as_ref() != Some(&migration.file.checksum) =>
         {
             Repair::Change(migration)
         }
-        Some((_, RowStatus::Applied | RowStatus::RolledBack)) => Repair::Nothing(migration),
+        Some((_, RowStatus::Applied)) => Repair::Nothing(filename),
         Some((row, RowStatus::Running)) if is_unchanged(migration, row) => Repair::Death {
             migration,
             steps_done: row.steps_done,
         },
-        Some((_, RowStatus::Running)) => Repair::Failure(migration),
-        pending => match former_name(files, rows, migration) {
+        Some((_, RowStatus::Running)) => Repair::Failure(filename),
+        pending => match former_name(files, rows, migration, before) {
             Some(from) => Repair::Name { from, migration },
-            None if pending.is_some() => Repair::Failure(migration),
-            None => Repair::Nothing(migration),
+            None if pending.is_some() => Repair::Failure(filename),
+            None => Repair::Nothing(filename),
         },
+    }
+}
+
+/// What is to be done about a way back that was begun.
+fn way_back<'a>(ways: &WaysBack, migration: &'a Migration, row: &Recorded) -> Repair<'a> {
+    let steps_done = row.steps_done;
+    let way_back = ways.get(&row.filename).and_then(Option::as_ref);
+    match way_back.map(|file| obstacle(file, row.begun_back(), row.sql_checksum)) {
+        None | Some(Some(Obstacle::StepsChanged { .. })) => Repair::WayBackChange(migration),
+        Some(Some(Obstacle::InDoubt { .. }) | None) => Repair::WayBackDeath {
+            migration,
+            steps_done,
+        },
+    }
+}
+
+/// What is to be done about a name of which there is only a row.
+fn without_file<'a>(known: Known<'a>, filename: &str) -> Option<Repair<'a>> {
+    let Known { files, rows, .. } = known;
+    let row = latest(rows, filename).filter(|row| row.filename != SchemaFile::FILENAME)?;
+    if row.is_rolling_back() {
+        return Some(Repair::Left(&row.filename));
+    }
+    if row.status != RowStatus::Applied {
+        return Some(Repair::Failure(&row.filename));
+    }
+    // To forget an old name would run the file again under its new one.
+    let is_its_text = |migration: &&Migration| {
+        row.checksum.as_ref() == Some(&migration.file.checksum)
+            && latest(rows, migration.name.filename())
+                .is_none_or(|row| row.status == RowStatus::Failed)
+    };
+    Some(match files.migrations.iter().find(is_its_text) {
+        Some(migration) => Repair::Name {
+            from: &row.filename,
+            migration,
+        },
+        None => Repair::Missing(&row.filename),
     })
 }
 
@@ -85,15 +232,22 @@ fn is_unchanged(migration: &Migration, row: &Recorded) -> bool {
     row.steps_done == 0 || row.sql_checksum.as_ref() == Some(&checksum)
 }
 
-/// The name of an applied file that is gone and had this very text.
-fn former_name<'a>(files: &Files, rows: &'a [Recorded], migration: &Migration) -> Option<&'a str> {
+/// The name of an applied file that is gone and had this very text, and that no other file has taken over.
+fn former_name<'a>(
+    files: &Files,
+    rows: &'a [Recorded],
+    migration: &Migration,
+    before: &[Repair],
+) -> Option<&'a str> {
+    let is_taken = |name: &str| {
+        let by = |known: &Repair| matches!(known, Repair::Name { from, .. } if *from == name);
+        before.iter().any(by)
+    };
     let gone = |row: &&Recorded| {
         row.status == RowStatus::Applied
             && row.checksum.as_ref() == Some(&migration.file.checksum)
-            && !files
-                .migrations
-                .iter()
-                .any(|file| file.name.filename() == row.filename)
+            && find(files, &row.filename).is_none()
+            && !is_taken(&row.filename)
     };
     rows.iter().find(gone).map(|row| row.filename.as_str())
 }

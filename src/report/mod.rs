@@ -98,14 +98,16 @@ impl Report {
             return cure.to_owned();
         }
         // Before the command: behind it, a flag whose value may be left out would take the next word for one.
-        ["repair", "baseline", "up", "status", "rollback", "new"]
-            .iter()
-            .fold(cure.to_owned(), |cure, command| {
-                cure.replace(
-                    &format!("onward {command}"),
-                    &format!("onward{} {command}", self.flags),
-                )
-            })
+        [
+            "repair", "baseline", "up", "status", "reset", "rollback", "new",
+        ]
+        .iter()
+        .fold(cure.to_owned(), |cure, command| {
+            cure.replace(
+                &format!("onward {command}"),
+                &format!("onward{} {command}", self.flags),
+            )
+        })
     }
 
     /// The findings of a plan; in a quiet run the refusals only.
@@ -156,6 +158,14 @@ impl Report {
         self.tell(|events| events.finding(finding, Severity::Refusal, &cure));
         err_after(&self.label("refused", RED), &finding.to_string());
         err(&format!("  {cure}"));
+    }
+
+    /// One finding that is told where there is no plan.
+    pub fn warning(&self, finding: &Finding) {
+        if self.verbosity > Verbosity::Quiet {
+            err_after(&self.label("warning", YELLOW), &finding.to_string());
+            err(&format!("  {}", self.pasteable(&finding.cure())));
+        }
     }
 
     /// What `up` would do.
@@ -248,6 +258,13 @@ impl Report {
                 Escaped(file)
             );
             write_all(&mut io::stderr().lock(), &line);
+        }
+    }
+
+    /// What was in a database is gone.
+    pub fn cleared(&self, database: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            err(&format!("dropped all that was in {}", Escaped(database)));
         }
     }
 
@@ -433,6 +450,7 @@ impl Report {
             | Error::GaveUp { .. }
             | Error::KeepsBreaking { .. }
             | Error::OutcomeUnknown { .. }
+            | Error::ResetUnknown { .. }
             | Error::NotReady { .. }
             | Error::Hook { .. }
             | Error::NotExecuted { .. } => {

@@ -20,8 +20,10 @@ fn each_command_has_its_help() {
         ("status", include_str!("golden/help-status.txt")),
         ("validate", include_str!("golden/help-validate.txt")),
         ("rollback", include_str!("golden/help-rollback.txt")),
+        ("new", include_str!("golden/help-new.txt")),
         ("baseline", include_str!("golden/help-baseline.txt")),
         ("repair", include_str!("golden/help-repair.txt")),
+        ("reset", include_str!("golden/help-reset.txt")),
         ("wait", include_str!("golden/help-wait.txt")),
     ] {
         check(&format!("{command} --help"), text);
@@ -40,8 +42,10 @@ fn help_fits_a_terminal() {
         "status --help",
         "validate --help",
         "rollback --help",
+        "new --help",
         "baseline --help",
         "repair --help",
+        "reset --help",
         "wait --help",
     ] {
         let outcome = Project::empty().run_alone(arguments).outcome();

@@ -160,7 +160,7 @@ fn a_missing_file_is_a_warning() {
         "Applied 0 migrations: the database is up to date (5 applied)\n",
         r"
         warning: 002_b.sql was applied on <when>, and the file is missing
-          restore the file from version control
+          restore the file from version control, or take it out of the history: onward repair 002_b.sql
     ",
     );
     project.run(&database, "status").gives(
@@ -181,7 +181,7 @@ fn a_missing_file_is_a_warning() {
     ",
         r"
         warning: 002_b.sql was applied on <when>, and the file is missing
-          restore the file from version control
+          restore the file from version control, or take it out of the history: onward repair 002_b.sql
     ",
     );
     project.run(&database, "--strict").gives(
@@ -189,7 +189,7 @@ fn a_missing_file_is_a_warning() {
         "",
         r"
         refused: 002_b.sql was applied on <when>, and the file is missing
-          restore the file from version control
+          restore the file from version control, or take it out of the history: onward repair 002_b.sql
         error: refused, for 1 reason
           nothing was changed
     ",
@@ -212,7 +212,7 @@ fn a_missing_file_is_a_warning() {
     ",
         r"
         refused: 002_b.sql was applied on <when>, and the file is missing
-          restore the file from version control
+          restore the file from version control, or take it out of the history: onward repair 002_b.sql
     ",
     );
 }
@@ -236,7 +236,7 @@ fn files_that_the_schema_file_contains_may_go() {
         "",
         r"
         refused: 003_c.sql was applied on <when>, and the file is missing
-          restore the file from version control
+          restore the file from version control, or take it out of the history: onward repair 003_c.sql
         error: refused, for 1 reason
           nothing was changed
     ",

@@ -156,7 +156,7 @@ fn a_database_with_history_takes_no_baseline() {
         "",
         r"
         refused: this database has a history already, in public.schema_migrations
-          see what it holds: onward status
+          record what it does not hold yet: onward baseline --extend --through VERSION; or see what it holds: onward status
         error: refused, for 1 reason
           nothing was changed
     ",
@@ -171,4 +171,162 @@ fn an_empty_database_may_be_marked_too() {
         .run(&database, "baseline --through 003 -q")
         .gives(0, "", "");
     assert_eq!(database.history().len(), 3);
+}
+
+#[test]
+fn a_history_is_extended() {
+    let (project, database) = (project(), legacy());
+    project
+        .run(&database, "baseline --through 001 -q")
+        .gives(0, "", "");
+    let before = database.query("SELECT * FROM schema_migrations");
+    let project = project.migration("004_d.sql", "CREATE TABLE d (x int);");
+    let rehearsed = database.full_dump();
+    project
+        .run(&database, "baseline --extend --through 003 --dry-run")
+        .gives(
+            0,
+            r"
+            would record 002_b.sql
+            would record 003_c.sql
+            Would record 2 migrations without running them
+        ",
+            "",
+        );
+    assert_eq!(database.full_dump(), rehearsed);
+    project
+        .run(&database, "baseline --extend --through 003")
+        .gives(
+            0,
+            r"
+            recorded 002_b.sql
+            recorded 003_c.sql
+            Recorded 2 migrations without running them
+        ",
+            "",
+        );
+    assert_eq!(
+        database.history(),
+        [
+            "001_a.sql|marked|applied",
+            "002_b.sql|marked|applied",
+            "003_c.sql|marked|applied"
+        ]
+    );
+    assert_eq!(
+        database.query("SELECT * FROM schema_migrations WHERE id = 1"),
+        before
+    );
+    for arguments in ["--through 003", "--through 001", "--through 001 --dry-run"] {
+        project
+            .run(&database, &format!("baseline --extend {arguments}"))
+            .gives(
+                0,
+                "Nothing to record: the history holds these migrations already\n",
+                "",
+            );
+    }
+    project.run(&database, "").gives(
+        0,
+        "Applied 1 migration: 004_d.sql\n",
+        "applied 004_d.sql (<time>)\n",
+    );
+}
+
+#[test]
+fn what_the_schema_file_contains_extends_a_history_too() {
+    let database = legacy();
+    project()
+        .run(&database, "baseline --through 001 -q")
+        .gives(0, "", "");
+    let project = project().schema("-- onward: baseline through 002\nSELECT nonsense;\n");
+    project.run(&database, "baseline --extend").gives(
+        0,
+        r"
+        recorded 002_b.sql
+        Recorded 1 migration without running them
+    ",
+        "",
+    );
+    assert_eq!(
+        database.history(),
+        ["001_a.sql|marked|applied", "002_b.sql|marked|applied"]
+    );
+}
+
+#[test]
+fn a_failed_attempt_at_what_is_recorded_becomes_the_trail() {
+    let (project, database) = (project(), Database::with("CREATE TABLE b (x int)"));
+    project.run(&database, "-q --allow-nonempty").gives(
+        1,
+        "",
+        r#"
+        migrations/002_b.sql:1:1: ERROR: relation "b" already exists (42P07)
+        1 | CREATE TABLE b (x int);
+          | ^
+        rolled back: 002_b.sql as a whole
+        applied before: 001_a.sql
+        still pending: 002_b.sql, 003_c.sql
+          mend the file, then run onward again
+    "#,
+    );
+    project
+        .run(&database, "baseline --extend --through 002")
+        .gives(
+            0,
+            r"
+            recorded 002_b.sql
+            Recorded 1 migration without running them
+        ",
+            "",
+        );
+    assert_eq!(
+        database.history(),
+        [
+            "001_a.sql|migration|applied",
+            "002_b.sql|migration|replaced",
+            "002_b.sql|marked|applied"
+        ]
+    );
+    assert_eq!(
+        database.value(
+            "SELECT regexp_replace(error_message, '\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\dZ', 'T') FROM schema_migrations \
+             WHERE status = 'replaced'"
+        ),
+        "recorded as done by baseline, by postgres at T with onward 0.1.0; it said: relation \"b\" already exists (42P07)"
+    );
+    project.run(&database, "").gives(
+        0,
+        "Applied 1 migration: 003_c.sql\n",
+        "applied 003_c.sql (<time>)\n",
+    );
+}
+
+#[test]
+fn a_rehearsed_baseline_records_nothing() {
+    let project = project().schema("-- onward: baseline through 002\nSELECT nonsense;\n");
+    let database = legacy();
+    project.run(&database, "baseline --dry-run").gives(
+        0,
+        r"
+        would record 001_a.sql
+        would record 002_b.sql
+        Would record the schema file and 2 migrations without running them
+    ",
+        "",
+    );
+    assert!(!database.has("schema_migrations"));
+    project
+        .run(&database, "baseline --extend -q")
+        .gives(0, "", "");
+    project.run(&database, "baseline --dry-run").gives(
+        3,
+        "",
+        r"
+        refused: this database has a history already, in public.schema_migrations
+          record what it does not hold yet: onward baseline --extend --through VERSION; or see what it holds: onward status
+        error: refused, for 1 reason
+          nothing was changed
+    ",
+    );
 }

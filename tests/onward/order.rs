@@ -116,7 +116,7 @@ fn everything_is_listed_at_once_and_nothing_runs() {
         warning: only comments or layout of 003_c.sql changed after it was applied
           restore the file, or accept the change: onward repair 003_c.sql
         warning: 002_b.sql was applied on <when>, and the file is missing
-          restore the file from version control
+          restore the file from version control, or take it out of the history: onward repair 002_b.sql
         refused: 004_data.sql was applied under the name 004_d.sql
           rename it back, or accept the new name: onward repair 004_data.sql
         warning: migrations/9_i.sql holds no statement
@@ -142,7 +142,7 @@ fn everything_is_listed_at_once_and_nothing_runs() {
         warning: only comments or layout of 003_c.sql changed after it was applied
           restore the file, or accept the change: onward repair 003_c.sql
         refused: 002_b.sql was applied on <when>, and the file is missing
-          restore the file from version control
+          restore the file from version control, or take it out of the history: onward repair 002_b.sql
         refused: 004_data.sql was applied under the name 004_d.sql
           rename it back, or accept the new name: onward repair 004_data.sql
         warning: migrations/9_i.sql holds no statement

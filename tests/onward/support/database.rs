@@ -1,6 +1,6 @@
 //! A database of the test's own on the server that `tests/with-postgres` started.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -50,7 +50,8 @@ impl Server {
 pub(crate) struct Database {
     pub(crate) server: Server,
     pub(crate) name: String,
-    client: RefCell<Client>,
+    /// None until it is needed.
+    client: RefCell<Option<Client>>,
 }
 
 static COUNTER: AtomicUsize = AtomicUsize::new(0);
@@ -66,11 +67,10 @@ impl Database {
             .connect("postgres", "postgres")
             .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0"))
             .expect("a database");
-        let client = RefCell::new(server.connect("postgres", &name));
         Database {
             server,
             name,
-            client,
+            client: RefCell::new(None),
         }
     }
 
@@ -96,6 +96,32 @@ impl Database {
         self.server.connect("postgres", &self.name)
     }
 
+    fn client(&self) -> RefMut<'_, Client> {
+        let connect = || self.server.connect("postgres", &self.name);
+        RefMut::map(self.client.borrow_mut(), |client| {
+            client.get_or_insert_with(connect)
+        })
+    }
+
+    /// Ends the connection of the test; the next statement opens another.
+    pub(crate) fn forget(&self) {
+        drop(self.client.take());
+    }
+
+    /// Ends the connection of the test, and waits until nobody is connected.
+    #[track_caller]
+    pub(crate) fn disconnect(&self) {
+        self.forget();
+        let mut client = self.server.connect("postgres", "postgres");
+        let query = format!(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = '{}'",
+            self.name
+        );
+        super::wait_until("nobody is connected", || {
+            client.query(&query, &[]).expect("an answer").is_empty()
+        });
+    }
+
     /// A role that may log in; its name is unique on the server.
     pub(crate) fn role(&self, suffix: &str) -> String {
         let name = format!("{}_{suffix}", self.name);
@@ -106,7 +132,7 @@ impl Database {
     /// Runs statements as superuser.
     #[track_caller]
     pub(crate) fn execute(&self, sql: &str) {
-        if let Err(error) = self.client.borrow_mut().batch_execute(sql) {
+        if let Err(error) = self.client().batch_execute(sql) {
             panic!("{sql:.300}\n{:?}", error.as_db_error());
         }
     }
@@ -114,7 +140,7 @@ impl Database {
     /// The rows of a query, their columns joined by `|`.
     #[track_caller]
     pub(crate) fn query(&self, sql: &str) -> Vec<String> {
-        let answer = self.client.borrow_mut().simple_query(sql);
+        let answer = self.client().simple_query(sql);
         let messages =
             answer.unwrap_or_else(|error| panic!("{sql:.300}\n{:?}", error.as_db_error()));
         let text = |message| match message {
@@ -208,6 +234,7 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
+        drop(self.client.take());
         let mut client = self.server.connect("postgres", "postgres");
         let others = format!(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'",
