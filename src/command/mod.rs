@@ -6,6 +6,7 @@ mod new;
 mod repair;
 mod reset;
 mod rollback;
+mod run;
 mod status;
 mod up;
 mod validate;
@@ -161,9 +162,22 @@ impl<'a> Ground<'a> {
         }
     }
 
-    /// The first session and what it sees. A connection that breaks meanwhile is opened again.
+    /// The first session and what it sees; nothing will be written if nothing is pending.
     fn look(
         &self,
+        settings: &Settings,
+        patience: &mut Patience,
+        report: &Report,
+    ) -> Result<(Session, Survey)> {
+        let will_write = |rows: &[Recorded]| plan::has_pending(&self.files, rows);
+        self.look_before(&will_write, settings, patience, report)
+    }
+
+    /// The first session and what it sees, before what will be written if the rows of the history are such. A connection
+    /// that breaks meanwhile is opened again.
+    fn look_before(
+        &self,
+        will_write: &dyn Fn(&[Recorded]) -> bool,
         settings: &Settings,
         patience: &mut Patience,
         report: &Report,
@@ -173,7 +187,7 @@ impl<'a> Ground<'a> {
             None => self.connect(patience)?,
         };
         loop {
-            match self.survey(&mut session, settings) {
+            match survey(&mut session, &settings.table, &self.schemas, will_write) {
                 Err(Error::Database { trouble, .. })
                     if trouble.lost_connection() && patience.pause() =>
                 {
@@ -198,7 +212,7 @@ impl<'a> Ground<'a> {
 
 /// Shows the findings of a plan, and ends the run if any is a refusal.
 fn refuse(plan: &Plan, settings: &Settings, report: &Report) -> Result<()> {
-    report.findings(plan, settings.strict);
+    report.findings(&plan.findings, settings.strict);
     match plan.refusals(settings.strict) {
         0 => Ok(()),
         count => Err(Error::Refused { count }),

@@ -22,7 +22,7 @@ pub(super) fn run(settings: &Settings, report: &Report) -> Result<u8> {
         Strictness::Warn => Strictness::Warn,
         Strictness::Refuse | Strictness::RefuseAll => Strictness::RefuseAll,
     };
-    report.findings(&plan, strict);
+    report.findings(&plan.findings, strict);
     report.say(&format!(
         "Validated {}: {}",
         Count(ground.files.migrations.len(), "migration"),
