@@ -896,7 +896,7 @@ fn a_row_whose_file_is_gone_is_recorded_all_the_same() {
         "Applied 1 migration: 003-u.sql\n",
         r"
         warning: 001-create-t was applied on <when>, and the file is missing
-          restore the file from version control
+          restore the file from version control, or take it out of the history: onward repair 001-create-t
         applied 003-u.sql (<time>)
     ",
     );
