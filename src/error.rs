@@ -54,6 +54,8 @@ pub enum Error {
     Refused { count: usize },
     /// A migration or the schema file failed and was rolled back.
     Migration(Box<Failure>),
+    /// A way back failed; the migration is still applied.
+    WayBack(Box<Failure>),
     /// The schema file met objects that exist already; the whole baseline was rolled back.
     BaselineExists(Box<Failure>),
     /// A lock was not to be had in time.
@@ -61,10 +63,9 @@ pub enum Error {
         waiting_for: String,
         waited: String,
         holder: Option<String>,
-        /// File names that this run applied before.
-        applied: Vec<String>,
+        done: Done,
     },
-    /// The connection was lost again and again while one file was applied; the history says that it is not applied.
+    /// The connection was lost again and again while one file ran; the history says that it is not done.
     KeepsBreaking {
         file: String,
         times: u32,
@@ -84,6 +85,22 @@ pub enum Error {
     Hook { hook: Hook, reason: String },
     /// The program that was to follow could not be executed.
     NotExecuted { program: String, reason: io::Error },
+}
+
+/// File names of what a run had done before it ended.
+#[derive(Debug)]
+pub enum Done {
+    Applied(Vec<String>),
+    RolledBack(Vec<String>),
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Done::Applied(names) => write!(f, "applied before: {}", Names(names)),
+            Done::RolledBack(names) => write!(f, "rolled back before: {}", Names(names)),
+        }
+    }
 }
 
 /// A command of the user's beside the migrations.
@@ -191,9 +208,9 @@ pub struct Failure {
     pub error: ServerError,
     /// What was undone.
     pub rolled_back: String,
-    /// File names that this run applied before.
-    pub applied: Vec<String>,
-    /// File names that are still pending, the failed one first.
+    /// File names of what this run had done before.
+    pub done: Vec<String>,
+    /// File names of what is still to be done, the failed one first.
     pub pending: Vec<String>,
 }
 
@@ -213,7 +230,7 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Migration(_) | Error::Hook { .. } => exit::FAILED,
+            Error::Migration(_) | Error::WayBack(_) | Error::Hook { .. } => exit::FAILED,
             Error::Usage { .. } | Error::Files(_) => exit::USAGE,
             Error::Refused { .. } | Error::BaselineExists(_) => exit::REFUSED,
             Error::Database {
@@ -250,6 +267,7 @@ impl Error {
             Error::Database { .. } => "run onward again; it goes on where the history ends".to_owned(),
             Error::Refused { .. } => "nothing was changed".to_owned(),
             Error::Migration(_) => "mend the file, then run onward again".to_owned(),
+            Error::WayBack(_) => "mend the way back, then run onward rollback again".to_owned(),
             Error::BaselineExists(_) => {
                 "make the statement idempotent (IF NOT EXISTS, OR REPLACE, or a DROP ... IF EXISTS before it), or record \
                  the schema as it stands: onward baseline"
@@ -306,21 +324,29 @@ impl fmt::Display for Error {
             },
             Error::Database { doing, trouble } => write!(f, "{doing}: {trouble}"),
             Error::Refused { count } => write!(f, "refused, for {}", Count(*count, "reason")),
-            Error::Migration(failure) | Error::BaselineExists(failure) => failure.fmt(f),
+            Error::Migration(failure) | Error::BaselineExists(failure) => {
+                write!(f, "{failure}")?;
+                write!(f, "\napplied before: {}", Names(&failure.done))?;
+                write!(f, "\nstill pending: {}", Names(&failure.pending))
+            }
+            Error::WayBack(failure) => {
+                write!(f, "{failure}")?;
+                write!(f, "\nrolled back before: {}", Names(&failure.done))?;
+                write!(f, "\nstill applied: {}", Names(&failure.pending))
+            }
             Error::GaveUp {
                 waiting_for,
                 waited,
                 holder,
-                applied,
+                done,
             } => {
                 write!(f, "gave up waiting for {waiting_for} after {waited}")?;
                 if let Some(holder) = holder {
                     write!(f, "; {holder}")?;
                 }
-                if applied.is_empty() {
-                    Ok(())
-                } else {
-                    write!(f, "\napplied before: {}", Names(applied))
+                match done {
+                    Done::Applied(names) | Done::RolledBack(names) if names.is_empty() => Ok(()),
+                    done => write!(f, "\n{done}"),
                 }
             }
             Error::KeepsBreaking {
@@ -329,7 +355,7 @@ impl fmt::Display for Error {
                 trouble,
             } => write!(
                 f,
-                "the connection was lost {} at {}, and it is not applied: {trouble}",
+                "the connection was lost {} at {}, and it is not done: {trouble}",
                 Count(*times as usize, "time"),
                 Escaped(file)
             ),
@@ -385,9 +411,7 @@ impl fmt::Display for Failure {
             write!(f, "\n{place}")?;
         }
         self.error.fmt_details(f)?;
-        write!(f, "\nrolled back: {}", self.rolled_back)?;
-        write!(f, "\napplied before: {}", Names(&self.applied))?;
-        write!(f, "\nstill pending: {}", Names(&self.pending))
+        write!(f, "\nrolled back: {}", self.rolled_back)
     }
 }
 

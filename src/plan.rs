@@ -6,6 +6,7 @@ pub mod adopt;
 mod finding;
 mod recorded;
 pub mod repair;
+pub mod rollback;
 mod tool;
 
 use std::borrow::Cow;
@@ -18,7 +19,7 @@ pub use tool::Tool;
 use crate::migration::checksum::Checksum;
 use crate::migration::execution::{Execution, Manner};
 use crate::migration::folder::sorts_through;
-use crate::migration::{Files, Migration, Name, SchemaFile};
+use crate::migration::{Files, Migration, Name, SchemaFile, SqlFile};
 use crate::sql::hazard;
 use crate::sql::name::QualifiedName;
 use crate::sql::splitter::Statement;
@@ -158,6 +159,8 @@ pub enum State {
     /// Pending; the last attempt failed.
     Failed,
     Running,
+    /// Its way back has begun.
+    RollingBack,
     Applied,
     /// Applied, and its SQL is another now.
     Changed,
@@ -180,6 +183,7 @@ impl State {
             State::OutOfOrder => "out of order",
             State::Failed => "failed",
             State::Running => "running",
+            State::RollingBack => "rolling back",
             State::Applied => "applied",
             State::Changed => "changed",
             State::Missing => "missing",
@@ -263,6 +267,8 @@ pub fn plan<'a>(files: &'a Files, observed: &'a Observed, goal: &Goal) -> Plan<'
         });
     }
     findings.extend(due.iter().filter_map(resume_finding));
+    let rolling_back = rows.iter().filter(|row| row.is_rolling_back());
+    findings.extend(rolling_back.map(rollback::unfinished));
     let baseline = rows
         .iter()
         .find(|row| row.status == RowStatus::Applied && row.filename == SchemaFile::FILENAME);
@@ -493,33 +499,49 @@ fn legacy_findings(schema: &SchemaFile, table: Option<&QualifiedName>) -> Vec<Fi
 /// What forbids to go on with a file whose earlier attempt did not end well.
 fn resume_finding(due: &Due) -> Option<Finding> {
     let file = &due.migration.file;
-    let filename = || due.migration.name.filename().to_owned();
-    let done = due.begun.steps_done();
-    let Execution::Steps(steps) = &file.execution else {
-        return (due.begun != Begun::Not).then(|| Finding::StepsChanged {
-            filename: filename(),
-            done,
-        });
-    };
-    if done > 0 && due.done_checksum != Some(file.checksum_of_steps(done)) {
-        return Some(Finding::StepsChanged {
-            filename: filename(),
-            done,
-        });
+    let filename = due.migration.name.filename().to_owned();
+    Some(match obstacle(file, due.begun, due.done_checksum)? {
+        Obstacle::StepsChanged { done } => Finding::StepsChanged { filename, done },
+        Obstacle::InDoubt { line } => Finding::InDoubt { filename, line },
+    })
+}
+
+/// Why a file that was begun cannot be taken up.
+enum Obstacle {
+    /// The steps that are done are others now.
+    StepsChanged { done: usize },
+    /// The statement at this line may have committed, and must not be repeated unasked.
+    InDoubt { line: usize },
+}
+
+fn obstacle(file: &SqlFile, begun: Begun, done_checksum: Option<Checksum>) -> Option<Obstacle> {
+    let done = begun.steps_done();
+    if has_other_steps(file, begun, done_checksum) {
+        return Some(Obstacle::StepsChanged { done });
     }
-    match (due.begun, steps.get(done)) {
+    let Execution::Steps(steps) = &file.execution else {
+        return None;
+    };
+    match (begun, steps.get(done)) {
         (Begun::Died { .. }, Some(step)) if step.manner == Manner::Once => {
             let offset = file
                 .statements
                 .get(step.statements.start)
                 .map_or(0, Statement::start);
-            let line = file.line_of(offset);
-            Some(Finding::InDoubt {
-                filename: filename(),
-                line,
+            Some(Obstacle::InDoubt {
+                line: file.line_of(offset),
             })
         }
         _ => None,
+    }
+}
+
+/// Whether a file does not begin with the steps that are done of it.
+fn has_other_steps(file: &SqlFile, begun: Begun, done_checksum: Option<Checksum>) -> bool {
+    let done = begun.steps_done();
+    match &file.execution {
+        Execution::Transaction { .. } => begun != Begun::Not,
+        Execution::Steps(_) => done > 0 && done_checksum != Some(file.checksum_of_steps(done)),
     }
 }
 
@@ -588,6 +610,7 @@ fn state(
             });
             State::Changed
         }
+        Some((row, RowStatus::Running)) if row.is_rolling_back() => State::RollingBack,
         Some((_, RowStatus::Running)) => State::Running,
         row => {
             if let Some(newest) = newest.filter(|newest| filename < *newest) {
@@ -683,7 +706,10 @@ fn due<'a>(files: &'a Files, opening: &Opening, entries: &[Entry], goal: &Goal) 
         Reach::All | Reach::To(_) => true,
     };
     let is_due = |entry: &Entry| {
-        is_wanted(entry) && !entry.state.is_applied() && !contained.contains(entry.filename)
+        is_wanted(entry)
+            && !entry.state.is_applied()
+            && entry.state != State::RollingBack
+            && !contained.contains(entry.filename)
     };
     let pairs = within
         .iter()

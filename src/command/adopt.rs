@@ -40,7 +40,7 @@ pub(super) fn run(settings: &Settings, told: &Adopt, report: &Report) -> Result<
         .sessions_at_work(&mut session)
         .map_err(cannot_read(&old))?;
     let (adoption, findings) = run.plan(&old, &rows, at_work);
-    report.list(&findings, settings.strict);
+    report.findings(&findings, settings.strict);
     if told.rehearsal == Rehearsal::ShowOnly {
         run.show(&old, &adoption, new_name.as_ref());
     }
@@ -103,9 +103,9 @@ impl Run<'_> {
     /// Only a database without a history of ours, that can be written to, takes over another.
     fn check(&self, seen: &Survey) -> Result<()> {
         let finding = match (&seen.observed.history, &seen.observed.read_only) {
-            (History::Present(present), _) => Finding::HasHistory {
+            (History::Present(present), _) => Finding::Adoption(Objection::HasHistory {
                 table: present.table.clone(),
-            },
+            }),
             (
                 History::Absent(_)
                 | History::Unusable(Finding::Foreign {
@@ -175,7 +175,7 @@ impl Run<'_> {
     }
 
     fn refuse<T>(&self, finding: Finding) -> Result<T> {
-        self.report.list(&[finding], self.settings.strict);
+        self.report.findings(&[finding], self.settings.strict);
         Err(Error::Refused { count: 1 })
     }
 
@@ -235,7 +235,7 @@ impl Run<'_> {
         let (adoption, findings) = self.plan(old, &held.rows, held.at_work.clone());
         if let Err(refused) = self.refuse_if_any(&findings) {
             locked.let_go().map_err(cannot_read(old))?;
-            self.report.list(&findings, self.settings.strict);
+            self.report.findings(&findings, self.settings.strict);
             return Err(refused);
         }
         let displace = new_name.map_or_else(String::new, |name| held.displace(&old.table, name));

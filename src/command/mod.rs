@@ -6,6 +6,7 @@ mod new;
 mod repair;
 mod reset;
 mod rollback;
+mod run;
 mod status;
 mod up;
 mod validate;
@@ -25,7 +26,7 @@ use crate::database::run_lock::{Locked, RunLock};
 use crate::database::session::{Session, Target};
 use crate::database::survey::{Survey, survey};
 use crate::error::{Error, Escaped, Result, ServerError, Trouble, Typed, exit};
-use crate::migration::folder::{Keep, Location};
+use crate::migration::folder::{Keep, Location, ways_back};
 use crate::migration::{Files, Migration, SchemaFile};
 use crate::plan::{self, Plan, Recorded};
 use crate::report::Report;
@@ -72,7 +73,8 @@ pub fn run<'a>(command: &'a Command, settings: &Settings, report: &Report) -> Re
 /// # Errors
 /// `Error::Files` with everything that makes a file unusable.
 pub fn check_files(location: &Location) -> Result<()> {
-    Files::read(location, Keep::States).map(drop)
+    let files = Files::read(location, Keep::States)?;
+    ways_back(location, files.migrations.iter()).map(drop)
 }
 
 /// What every command begins with: the files, read and checked before anything connects, and the schemas they name.
@@ -161,9 +163,22 @@ impl<'a> Ground<'a> {
         }
     }
 
-    /// The first session and what it sees. A connection that breaks meanwhile is opened again.
+    /// The first session and what it sees; nothing will be written if nothing is pending.
     fn look(
         &self,
+        settings: &Settings,
+        patience: &mut Patience,
+        report: &Report,
+    ) -> Result<(Session, Survey)> {
+        let will_write = |rows: &[Recorded]| plan::has_pending(&self.files, rows);
+        self.look_before(&will_write, settings, patience, report)
+    }
+
+    /// The first session and what it sees, before what will be written if the rows of the history are such. A connection
+    /// that breaks meanwhile is opened again.
+    fn look_before(
+        &self,
+        will_write: &dyn Fn(&[Recorded]) -> bool,
         settings: &Settings,
         patience: &mut Patience,
         report: &Report,
@@ -173,7 +188,7 @@ impl<'a> Ground<'a> {
             None => self.connect(patience)?,
         };
         loop {
-            match self.survey(&mut session, settings) {
+            match survey(&mut session, &settings.table, &self.schemas, will_write) {
                 Err(Error::Database { trouble, .. })
                     if trouble.lost_connection() && patience.pause() =>
                 {
@@ -198,7 +213,7 @@ impl<'a> Ground<'a> {
 
 /// Shows the findings of a plan, and ends the run if any is a refusal.
 fn refuse(plan: &Plan, settings: &Settings, report: &Report) -> Result<()> {
-    report.findings(plan, settings.strict);
+    report.findings(&plan.findings, settings.strict);
     match plan.refusals(settings.strict) {
         0 => Ok(()),
         count => Err(Error::Refused { count }),

@@ -9,8 +9,9 @@ use crate::database::apply::Conditions;
 use crate::database::history::{HistoryTable, NewRow};
 use crate::database::survey::Survey;
 use crate::error::{Count, Error, Escaped, Result, Typed, exit};
-use crate::migration::folder::Keep;
-use crate::plan::repair::{self, Repair};
+use crate::migration::folder::{Keep, WaysBack, ways_back};
+use crate::plan::repair::{self, Known, Repair};
+use crate::plan::rollback::migrations;
 use crate::plan::{Finding, History, Recorded, RowKind};
 use crate::report::Report;
 use crate::settings::Settings;
@@ -24,14 +25,18 @@ pub(super) fn run(
     let ground = Ground::read(settings, Keep::States)?;
     let mut patience = ground.patience(settings);
     let (session, seen) = ground.look(settings, &mut patience, report)?;
-    let repairs = plan(&ground, rows(&seen, report)?, names)?;
+    let known = rows(&seen, report)?;
+    let ways = read_ways(&ground, settings, known)?;
+    let repairs = plan(&ground, &ways, known, names)?;
     if rehearsal == Rehearsal::ShowOnly || !repairs.iter().any(Repair::writes) {
         say(&repairs, rehearsal, report);
         return Ok(exit::DONE);
     }
     let mut lock = lock(session, ground.target, &seen, &mut patience, report)?;
     let seen = ground.survey_locked(&mut lock, settings)?;
-    let repairs = plan(&ground, rows(&seen, report)?, names)?;
+    let known = rows(&seen, report)?;
+    let ways = read_ways(&ground, settings, known)?;
+    let repairs = plan(&ground, &ways, known, names)?;
     let mut locked = lock.open_second(ground.target, &mut patience)?;
 
     // A history that was read has a table.
@@ -77,9 +82,25 @@ fn rows<'a>(seen: &'a Survey, report: &Report) -> Result<&'a [Recorded]> {
     Err(Error::Refused { count: 1 })
 }
 
-fn plan<'a>(ground: &'a Ground, rows: &'a [Recorded], names: &[String]) -> Result<Vec<Repair<'a>>> {
+/// Reads the ways back that have begun.
+fn read_ways(ground: &Ground, settings: &Settings, rows: &[Recorded]) -> Result<WaysBack> {
+    let begun: Vec<&Recorded> = rows.iter().filter(|row| row.is_rolling_back()).collect();
+    ways_back(&settings.location, migrations(&ground.files, &begun))
+}
+
+fn plan<'a>(
+    ground: &'a Ground,
+    ways: &'a WaysBack,
+    rows: &'a [Recorded],
+    names: &[String],
+) -> Result<Vec<Repair<'a>>> {
+    let known = Known {
+        files: &ground.files,
+        ways,
+        rows,
+    };
     if names.is_empty() {
-        return Ok(repair::all(&ground.files, rows));
+        return Ok(repair::all(known));
     }
     // A path is as good as a name.
     let filename = |name| {
@@ -89,7 +110,7 @@ fn plan<'a>(ground: &'a Ground, rows: &'a [Recorded], names: &[String]) -> Resul
             .unwrap_or(name)
     };
     let filenames: Vec<&str> = names.iter().map(|name| filename(name.as_str())).collect();
-    repair::named(&ground.files, rows, &filenames).map_err(|unknown| Error::Usage {
+    repair::named(known, &filenames).map_err(|unknown| Error::Usage {
         message: format!(
             "{} is no migration in {}",
             Typed(unknown),
@@ -120,6 +141,8 @@ fn statement(table: &HistoryTable, repair: &Repair) -> String {
             let checksum = migration.file.checksum_of_steps(*steps_done);
             table.interrupt(filename, *steps_done, checksum, "the runner died")
         }
+        Repair::WayBackDeath { .. } => table.interrupt_back(filename, "the runner died"),
+        Repair::WayBackChange(migration) => table.restart_back(&row(migration)),
         Repair::Missing(_) => table.retire(
             filename,
             "its file was missing, and it was removed by repair",
@@ -157,6 +180,13 @@ fn sentence(repair: &Repair, rehearsal: Rehearsal) -> String {
                 "{filename} {will} go on after {}",
                 Count(*steps_done, "step")
             )
+        }
+        Repair::WayBackDeath { steps_done, .. } => format!(
+            "the way back of {filename} {will} go on after {}",
+            Count(*steps_done, "step")
+        ),
+        Repair::WayBackChange(_) => {
+            format!("all of the way back of {filename} {will} run again")
         }
         Repair::Missing(_) => {
             format!("{removed} {filename} from the history: its file is missing")

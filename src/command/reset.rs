@@ -1,6 +1,7 @@
 //! `onward reset`: drops all that is in the database, then does what `up` does.
 
-use super::up::{Clearing, Run, no_schema};
+use super::run::{Clearing, Run};
+use super::up::{Aim, no_schema};
 use super::{Ground, lock, refuse};
 use crate::cli::Switch;
 use crate::database::contents::{Contents, contents, end_sessions};
@@ -67,13 +68,17 @@ pub(super) fn run(settings: &Settings, named: &str, force: Switch, report: &Repo
                 .to_owned(),
         });
     }
-    let mut run = Run::new(settings, report, &ground, &goal, patience);
+    let aim = Aim {
+        goal: &goal,
+        before: None,
+    };
+    let mut run = Run::new(settings, report, &ground, aim, patience);
     run.clearing = Some(Clearing {
         database: database.clone(),
         statements: found.drops,
     });
     let applied = run.begin_anew(locked, &seen, &due)?;
-    report.done(&run.applied, applied);
+    report.done(&run.done, applied);
     Ok(exit::DONE)
 }
 

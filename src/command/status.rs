@@ -55,7 +55,7 @@ pub(super) fn run(
                     columns: report.columns(),
                 },
             ));
-            report.findings(&plan, settings.strict);
+            report.findings(&plan.findings, settings.strict);
         }
     }
     Ok(exit_code(&plan, settings, check))
@@ -66,7 +66,7 @@ fn is_stuck(session: &mut Session, plan: &Plan) -> Result<Stuck> {
     let running = plan
         .entries
         .iter()
-        .any(|entry| entry.state == State::Running);
+        .any(|entry| matches!(entry.state, State::Running | State::RollingBack));
     if !running {
         return Ok(Stuck::No);
     }

@@ -1,23 +1,20 @@
 //! `onward up`: the baseline if needed, then every pending migration.
 
+use super::run::{Cause, Clearing, Interruption, Round, Rounds, Run, Scene, Walk, omitted};
 use super::{Ground, lock, refuse};
 use crate::cli::{Rehearsal, Up};
-use crate::database::apply::{Attempt, Conditions, Fault, Job, is_overtaken};
+use crate::database::apply::{Conditions, Job, is_overtaken};
 use crate::database::history::{HistoryTable, NewRow};
-use crate::database::patience::Patience;
 use crate::database::run_lock::Locked;
 use crate::database::session::Session;
 use crate::database::survey::Survey;
-use crate::error::{Error, Failure, Hook, Result, Trouble};
-use crate::migration::execution::Execution;
-use crate::migration::file::Omission;
+use crate::error::{Error, Hook, Result, Trouble};
 use crate::migration::folder::Keep;
-use crate::migration::{Migration, SchemaFile, SqlFile};
-use crate::plan::{Begun, Goal, History, Opening, Plan, Reach, RowKind, plan};
+use crate::migration::{Migration, SchemaFile, Way};
+use crate::plan::{Begun, Goal, Opening, Plan, Reach, RowKind, plan};
 use crate::program::{self, HookEnd};
 use crate::report::Report;
 use crate::settings::Settings;
-use crate::timeout::Spoken;
 
 pub(super) fn run(settings: &Settings, told: &Up, report: &Report) -> Result<()> {
     let ground = Ground::read(settings, Keep::Texts)?;
@@ -29,21 +26,24 @@ pub(super) fn run(settings: &Settings, told: &Up, report: &Report) -> Result<()>
     let (session, seen) = ground.look(settings, &mut patience, report)?;
     let shown = plan(&ground.files, &seen.observed, &goal);
     if told.rehearsal == Rehearsal::ShowOnly {
-        report.findings(&shown, settings.strict);
+        report.findings(&shown.findings, settings.strict);
         report.dry_run(&shown);
         return Ok(());
     }
     refuse(&shown, settings, report)?;
-    let mut run = Run::new(settings, report, &ground, &goal, patience);
-    run.before = told.before.as_deref();
+    let aim = Aim {
+        goal: &goal,
+        before: told.before.as_deref(),
+    };
+    let mut run = Run::new(settings, report, &ground, aim, patience);
     let recorded = if shown.is_empty() {
         shown.applied()
     } else {
         run.catch_up(session, seen, None)?
     };
     match &goal.reach {
-        Reach::To(version) => report.done_up_to(&run.applied, version, recorded),
-        Reach::All | Reach::Only(_) => report.done(&run.applied, recorded),
+        Reach::To(version) => report.done_up_to(&run.done, version, recorded),
+        Reach::All | Reach::Only(_) => report.done(&run.done, recorded),
     }
     match &told.after {
         Some(command) => run.hook(Hook::After, command),
@@ -66,80 +66,70 @@ fn reach(told: &Up, ground: &Ground) -> Result<Reach> {
     }
 }
 
-/// A run that changes the database.
-pub(super) struct Run<'a> {
-    settings: &'a Settings,
-    report: &'a Report,
-    ground: &'a Ground<'a>,
-    goal: &'a Goal,
-    patience: Patience,
+/// What `up` and `reset` are after.
+pub(super) struct Aim<'a> {
+    pub(super) goal: &'a Goal,
     /// The command for when something is pending, until it has run.
-    before: Option<&'a str>,
-    /// What goes before the history is created, until it is gone.
-    pub(super) clearing: Option<Clearing>,
-    /// File names of what this run has applied, the schema file not among them.
-    pub(super) applied: Vec<String>,
+    pub(super) before: Option<&'a str>,
 }
 
-/// All that is in a database, to be dropped.
-pub(super) struct Clearing {
-    pub(super) database: String,
-    pub(super) statements: String,
-}
-
-/// How a round under the run lock ended.
-enum Round {
-    Done {
-        /// How many migrations the history holds as applied then.
-        applied: usize,
-    },
-    Interrupted(Interruption),
-}
-
-/// How a walk through a plan ended.
-enum Walk {
-    Done,
-    /// What is due must be asked again.
-    Interrupted(Interruption),
-}
-
-/// Why a walk did not come to its end.
-struct Interruption {
-    /// What was being applied.
-    file: String,
-    cause: Cause,
-}
-
-enum Cause {
-    /// Another runner was faster, it seems.
-    Overtaken,
-    /// The connection broke; the history tells what came of the file.
-    Lost(Trouble),
-}
-
-/// A file that interrupts so many walks, and is not applied then, is itself the cause.
-const LOSSES: u32 = 5;
-
-impl<'a> Run<'a> {
-    pub(super) fn new(
-        settings: &'a Settings,
-        report: &'a Report,
-        ground: &'a Ground<'a>,
-        goal: &'a Goal,
-        patience: Patience,
-    ) -> Run<'a> {
-        Run {
-            settings,
-            report,
-            ground,
-            goal,
-            patience,
-            before: None,
-            clearing: None,
-            applied: Vec::new(),
+impl Rounds for Run<'_, Aim<'_>> {
+    fn round(
+        &mut self,
+        session: Session,
+        seen: &mut Survey,
+        before: Option<&Interruption>,
+    ) -> Result<Round> {
+        let mut lock = lock(
+            session,
+            self.ground.target,
+            seen,
+            &mut self.patience,
+            self.report,
+        )?;
+        *seen = self.ground.survey_locked(&mut lock, self.settings)?;
+        let due = plan(&self.ground.files, &seen.observed, self.aim.goal);
+        if let Some(Interruption {
+            file,
+            cause: Cause::Lost(_),
+        }) = before
+            && due.is_applied(file)
+        {
+            self.report.committed_after_all(file);
+            self.done.push(file.clone());
+            // The only file that was wanted is not pending any more.
+            if self.aim.goal.reach == Reach::Only(file.clone()) {
+                return Ok(Round::Done {
+                    applied: due.applied(),
+                });
+            }
         }
+        // What was shown before the lock is not shown again.
+        if due.refusals(self.settings.strict) > 0 {
+            refuse(&due, self.settings, self.report)?;
+        }
+        if due.is_empty() {
+            return Ok(Round::Done {
+                applied: due.applied(),
+            });
+        }
+        if let Some(command) = self.aim.before.take() {
+            self.hook(Hook::Before, command)?;
+        }
+        let mut locked = lock.open_second(self.ground.target, &mut self.patience)?;
+        if !locked.has_run_lock() {
+            self.report.one_connection();
+        }
+        Ok(match self.walk(&mut locked, seen, &due, before)? {
+            Walk::Done => Round::Done {
+                applied: due.applied() + contained(&due) + due.due.len(),
+            },
+            Walk::Interrupted(interruption) => Round::Interrupted(interruption),
+        })
     }
+}
 
+impl Run<'_, Aim<'_>> {
     /// Drops what is there and applies all that is due, in a session that is locked already; how many are applied in the
     /// end.
     pub(super) fn begin_anew(
@@ -172,91 +162,6 @@ impl<'a> Run<'a> {
         self.catch_up(session, seen, Some(interruption))
     }
 
-    /// Takes the run lock, plans again by what the history says then, and applies; how many are applied in the end.
-    /// `before` is what interrupted an earlier walk.
-    fn catch_up(
-        &mut self,
-        mut session: Session,
-        mut seen: Survey,
-        mut before: Option<Interruption>,
-    ) -> Result<usize> {
-        let mut times = u32::from(before.is_some());
-        loop {
-            let now = match self.round(session, &mut seen, before.as_ref()) {
-                Ok(Round::Done { applied }) => return Ok(applied),
-                Ok(Round::Interrupted(interruption)) => interruption,
-                // Nothing was being applied, so nothing is in doubt.
-                Err(Error::Database { trouble, .. }) if trouble.lost_connection() => Interruption {
-                    file: "the history".to_owned(),
-                    cause: Cause::Lost(trouble),
-                },
-                Err(error) => return Err(error),
-            };
-            times = if before.is_some_and(|before| before.file == now.file) {
-                times + 1
-            } else {
-                1
-            };
-            session = self.go_on(&now, times)?;
-            before = Some(now);
-        }
-    }
-
-    /// Takes the run lock, plans, and applies until all is done or something interrupts.
-    fn round(
-        &mut self,
-        session: Session,
-        seen: &mut Survey,
-        before: Option<&Interruption>,
-    ) -> Result<Round> {
-        let mut lock = lock(
-            session,
-            self.ground.target,
-            seen,
-            &mut self.patience,
-            self.report,
-        )?;
-        *seen = self.ground.survey_locked(&mut lock, self.settings)?;
-        let due = plan(&self.ground.files, &seen.observed, self.goal);
-        if let Some(Interruption {
-            file,
-            cause: Cause::Lost(_),
-        }) = before
-            && due.is_applied(file)
-        {
-            self.report.committed_after_all(file);
-            self.applied.push(file.clone());
-            // The only file that was wanted is not pending any more.
-            if self.goal.reach == Reach::Only(file.clone()) {
-                return Ok(Round::Done {
-                    applied: due.applied(),
-                });
-            }
-        }
-        // What was shown before the lock is not shown again.
-        if due.refusals(self.settings.strict) > 0 {
-            refuse(&due, self.settings, self.report)?;
-        }
-        if due.is_empty() {
-            return Ok(Round::Done {
-                applied: due.applied(),
-            });
-        }
-        if let Some(command) = self.before.take() {
-            self.hook(Hook::Before, command)?;
-        }
-        let mut locked = lock.open_second(self.ground.target, &mut self.patience)?;
-        if !locked.has_run_lock() {
-            self.report.one_connection();
-        }
-        Ok(match self.walk(&mut locked, seen, &due, before)? {
-            Walk::Done => Round::Done {
-                applied: due.applied() + contained(&due) + due.due.len(),
-            },
-            Walk::Interrupted(interruption) => Round::Interrupted(interruption),
-        })
-    }
-
     /// Runs a command of the user's, which finds the connection in its environment.
     fn hook(&self, hook: Hook, command: &str) -> Result<()> {
         self.report.hook(hook);
@@ -268,38 +173,6 @@ impl<'a> Run<'a> {
             Err(error) => format!("could not be run by sh: {error}"),
         };
         Err(Error::Hook { hook, reason })
-    }
-
-    /// A new session after an interruption, as soon as the server gives one.
-    fn go_on(&mut self, interruption: &Interruption, times: u32) -> Result<Session> {
-        let file = &interruption.file;
-        self.patience.begin();
-        let mut trouble = match &interruption.cause {
-            Cause::Overtaken => {
-                self.report.overtaken(file);
-                return Session::connect(self.ground.target);
-            }
-            Cause::Lost(trouble) if times >= LOSSES => {
-                let (file, trouble) = (file.clone(), trouble.clone());
-                return Err(Error::KeepsBreaking {
-                    file,
-                    times,
-                    trouble,
-                });
-            }
-            Cause::Lost(trouble) => trouble.clone(),
-        };
-        self.report.reconnecting(file, &trouble);
-        while self.patience.pause() {
-            match Session::connect(self.ground.target) {
-                Err(Error::Connect { trouble: again, .. }) if again.may_pass() => trouble = again,
-                outcome => return outcome,
-            }
-        }
-        Err(Error::OutcomeUnknown {
-            file: file.clone(),
-            trouble,
-        })
     }
 
     /// Applies all that is due, in order. `before` is what interrupted the last walk.
@@ -320,7 +193,7 @@ impl<'a> Run<'a> {
             locked,
             conditions,
             seen,
-            due,
+            names: names(due),
             before,
         };
         let cleared = self.clearing.as_ref();
@@ -341,6 +214,7 @@ impl<'a> Run<'a> {
         for next in &due.due {
             let migration = next.migration;
             let job = Job {
+                way: Way::Forward,
                 file: &migration.file,
                 omitted: omitted(&migration.file, table),
                 preparation: String::new(),
@@ -351,7 +225,7 @@ impl<'a> Run<'a> {
             if let Walk::Interrupted(interruption) = self.apply(&mut scene, job)? {
                 return Ok(Walk::Interrupted(interruption));
             }
-            self.applied.push(migration.name.filename().to_owned());
+            self.done.push(migration.name.filename().to_owned());
         }
         Ok(Walk::Done)
     }
@@ -371,7 +245,9 @@ impl<'a> Run<'a> {
                 Some(error) if error.is_blocked() && self.patience.pause() => {
                     self.report.blocked(&name, error, &[]);
                 }
-                Some(error) if error.is_blocked() => return Err(self.gave_up(&name, None)),
+                Some(error) if error.is_blocked() => {
+                    return Err(self.gave_up(&name, Way::Forward, None));
+                }
                 Some(error) if !again && is_overtaken(error, table) => {
                     return Ok(Walk::Interrupted(Interruption {
                         file: name,
@@ -391,148 +267,19 @@ impl<'a> Run<'a> {
             }
         }
     }
-
-    /// Applies one file, as often as somebody else is in the way.
-    fn apply(&mut self, scene: &mut Scene, mut job: Job) -> Result<Walk> {
-        let file = job.row.filename.clone();
-        for notice in job
-            .omitted
-            .iter()
-            .filter_map(|omission| omission.notice.as_ref())
-        {
-            self.report.notice(notice);
-        }
-        self.patience.begin();
-        loop {
-            self.report.applying(&file);
-            let progress = &mut |progress| self.report.progress(&file, progress);
-            let attempt = scene.locked.try_apply(&job, scene.conditions, progress);
-            self.report
-                .server_notices(&file, &scene.locked.take_notices());
-            match attempt {
-                Attempt::Applied { time } => {
-                    self.report_cleared();
-                    self.report.applied(&file, time);
-                    return Ok(Walk::Done);
-                }
-                Attempt::Blocked {
-                    error,
-                    steps_done,
-                    relations,
-                } => {
-                    let blockers = scene.locked.blockers(&relations);
-                    self.report.blocked(&file, &error, &blockers);
-                    job.begun = job.begun.after_trying(steps_done);
-                    if !self.patience.pause() {
-                        return Err(self.gave_up(&file, blockers.into_iter().next()));
-                    }
-                }
-                Attempt::Overtaken(_) if !scene.was_interrupted_by(&file) => {
-                    return Ok(Walk::Interrupted(Interruption {
-                        file,
-                        cause: Cause::Overtaken,
-                    }));
-                }
-                Attempt::Lost(trouble) => {
-                    return Ok(Walk::Interrupted(Interruption {
-                        file,
-                        cause: Cause::Lost(trouble),
-                    }));
-                }
-                Attempt::NotRecorded(error) | Attempt::Overtaken(error) => {
-                    let table = scene.conditions.table;
-                    let doing =
-                        format!("cannot record {file} in the history {table}, so it was not run");
-                    return Err(self.not_opened(doing, Trouble::Server(Box::new(error))));
-                }
-                Attempt::Failed(fault) => return Err(self.failure(&job, *fault, scene)),
-            }
-        }
-    }
-
-    /// What was to be dropped is gone for good.
-    fn report_cleared(&mut self) {
-        if let Some(Clearing { database, .. }) = self.clearing.take() {
-            self.report.cleared(&database);
-        }
-    }
-
-    /// Something failed that comes before the text of a file.
-    fn not_opened(&self, doing: String, trouble: Trouble) -> Error {
-        let doing = match &self.clearing {
-            Some(clearing) => format!("cannot drop all that is in {}", clearing.database),
-            None => doing,
-        };
-        Error::Database { doing, trouble }
-    }
-
-    fn gave_up(&self, file: &str, holder: Option<String>) -> Error {
-        Error::GaveUp {
-            waiting_for: format!("the locks of {file}"),
-            waited: Spoken(self.patience.used()).to_string(),
-            holder,
-            applied: self.applied.clone(),
-        }
-    }
-
-    fn failure(&self, job: &Job, fault: Fault, scene: &Scene) -> Error {
-        let filename = &job.row.filename;
-        let baseline = !job.preparation.is_empty();
-        let legacy = matches!(&scene.seen.observed.history, History::Absent(absent) if !absent.objects.is_empty());
-        let exists = baseline && legacy && fault.error.is_duplicate();
-        let names = scene
-            .due
-            .due
-            .iter()
-            .map(|next| next.migration.name.filename().to_owned());
-        let pending: Vec<String> = if baseline {
-            std::iter::once(filename.clone()).chain(names).collect()
-        } else {
-            names.skip_while(|name| name != filename).collect()
-        };
-        let rolled_back = match (&job.file.execution, fault.steps_done) {
-            _ if self.clearing.is_some() => {
-                format!("{filename} as a whole, and what was dropped before it is there again")
-            }
-            _ if baseline => format!("{filename} as a whole, the history table included"),
-            (Execution::Transaction { .. }, _) => format!("{filename} as a whole"),
-            (Execution::Steps(_), 0) => format!("the first step of {filename}"),
-            (Execution::Steps(steps), done) => format!(
-                "step {} of {} of {filename}; the steps before it are done and will not be repeated",
-                done + 1,
-                steps.len()
-            ),
-        };
-        let failure = Box::new(Failure {
-            path: job.file.path.clone(),
-            place: fault.place,
-            error: fault.error,
-            rolled_back,
-            applied: self.applied.clone(),
-            pending,
-        });
-        if exists {
-            Error::BaselineExists(failure)
-        } else {
-            Error::Migration(failure)
-        }
-    }
 }
 
-/// Where a walk takes place.
-struct Scene<'a, 't> {
-    locked: &'a mut Locked<'t>,
-    conditions: Conditions<'a>,
-    seen: &'a Survey,
-    due: &'a Plan<'a>,
-    before: Option<&'a Interruption>,
-}
-
-impl Scene<'_, '_> {
-    /// Whether the last walk ended at this very file: if it seems overtaken again, and is still due, it is not.
-    fn was_interrupted_by(&self, file: &str) -> bool {
-        self.before.is_some_and(|before| before.file == file)
-    }
+/// The names of all that a plan runs, in order.
+fn names(due: &Plan) -> Vec<String> {
+    let baseline = match &due.opening {
+        Opening::Baseline { .. } => Some(SchemaFile::FILENAME.to_owned()),
+        Opening::Nothing | Opening::CreateHistory => None,
+    };
+    let migrations = due
+        .due
+        .iter()
+        .map(|next| next.migration.name.filename().to_owned());
+    baseline.into_iter().chain(migrations).collect()
 }
 
 fn contained(due: &Plan) -> usize {
@@ -553,6 +300,7 @@ fn baseline_job<'a>(
         .iter()
         .map(|inside| NewRow::of_migration(inside, RowKind::Baseline));
     Job {
+        way: Way::Forward,
         file: &schema.file,
         omitted: omitted(&schema.file, table),
         preparation: create,
@@ -560,14 +308,6 @@ fn baseline_job<'a>(
         contained: rows.collect(),
         begun: Begun::Not,
     }
-}
-
-/// What of a file is not sent: what it omits by itself, and what it would do to the history.
-fn omitted(file: &SqlFile, table: &HistoryTable) -> Vec<Omission> {
-    let mut omitted = file.omitted.clone();
-    omitted.extend(file.about_history(&table.0));
-    omitted.sort_by_key(|omission| omission.span.start);
-    omitted
 }
 
 /// There is no schema in which the history table could be created.

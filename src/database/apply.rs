@@ -11,9 +11,9 @@ use super::run_lock::Locked;
 use super::session::{KEEPALIVES, LEAVE_NO_TRACE, Notice, OWN_ROLE};
 use super::survey::Facts;
 use crate::error::{Excerpt, ServerError, Trouble};
-use crate::migration::SqlFile;
-use crate::migration::execution::Execution;
+use crate::migration::execution::{Execution, Manner};
 use crate::migration::file::{Omission, Piece};
+use crate::migration::{SqlFile, Way};
 use crate::plan::Begun;
 use crate::sql::quote::{self, literal};
 use crate::sql::splitter::{self, Statement};
@@ -24,11 +24,14 @@ use crate::timeout::LockTimeout;
 /// A file to run, and what the history will say of it.
 #[derive(Debug)]
 pub struct Job<'a> {
+    /// Whether its row is written, or taken back.
+    pub way: Way,
     pub file: &'a SqlFile,
     /// What of the file is not sent, in order.
     pub omitted: Vec<Omission>,
     /// What must exist before the row can be written: the history table, for the baseline.
     pub preparation: String,
+    /// The row of the migration.
     pub row: NewRow,
     /// Files whose effects are in this one; recorded without running.
     pub contained: Vec<NewRow>,
@@ -113,10 +116,9 @@ impl Locked<'_> {
             Execution::Transaction { modes } => {
                 let before = before(job, modes, conditions);
                 let after = format!(
-                    "\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n{OWN_ROLE}{}{LEAVE_NO_TRACE}\n{}{}COMMIT;",
+                    "\n;\nSET CONSTRAINTS ALL IMMEDIATE;\n{OWN_ROLE}{}{LEAVE_NO_TRACE}\n{}COMMIT;",
                     conditions.table.untouched(),
-                    conditions.table.forget_failed(&job.row.filename),
-                    conditions.table.finish(&job.row.filename)
+                    finish(job, conditions.table)
                 );
                 self.send(
                     job,
@@ -310,8 +312,10 @@ impl Locked<'_> {
             };
         }
         let steps = matches!(job.file.execution, Execution::Steps(_));
-        let before = stop.spot == Spot::Before && is_overtaken(&error, conditions.table);
-        if before || steps && error.message.contains(ROW_IS_GONE) {
+        let row_is_gone = error.message.contains(ROW_IS_GONE);
+        let before =
+            stop.spot == Spot::Before && (is_overtaken(&error, conditions.table) || row_is_gone);
+        if before || steps && row_is_gone {
             return Attempt::Overtaken(error);
         }
         if stop.spot == Spot::Before || is_about_history(&error, conditions.table) {
@@ -379,7 +383,8 @@ fn relations_at(job: &Job, spot: &Spot, history: &HistoryTable) -> Vec<String> {
     )
 }
 
-/// What the history will say of a failed attempt; none for a failed baseline, which leaves nothing at all.
+/// What the history will say of a failed attempt; none for a failed baseline, which leaves nothing at all, and for a way
+/// back that ends as it began.
 fn failure_record(
     job: &Job,
     error: &ServerError,
@@ -387,19 +392,25 @@ fn failure_record(
     conditions: Conditions,
 ) -> Option<String> {
     let message = format!("{} ({})", error.message, error.code);
-    match job.file.execution {
+    let (table, filename) = (conditions.table, &job.row.filename);
+    match (job.way, &job.file.execution) {
         _ if !job.preparation.is_empty() => None,
-        Execution::Transaction { .. } => {
-            let forget = conditions.table.forget_failed(&job.row.filename);
-            Some(forget + &conditions.table.insert(&job.row, Ending::Failed(&message)))
+        (Way::Forward, Execution::Transaction { .. }) => {
+            Some(table.forget_failed(filename) + &table.insert(&job.row, Ending::Failed(&message)))
         }
-        Execution::Steps(_) => {
+        (Way::Forward, Execution::Steps(_)) => {
             let checksum = job.file.checksum_of_steps(steps_done);
-            Some(
-                conditions
-                    .table
-                    .interrupt(&job.row.filename, steps_done, checksum, &message),
-            )
+            Some(table.interrupt(filename, steps_done, checksum, &message))
+        }
+        (Way::Back, Execution::Transaction { .. }) => None,
+        (Way::Back, Execution::Steps(steps)) => {
+            let first = steps.first().map(|step| &step.manner);
+            let nothing_done = steps_done == 0 && matches!(first, Some(Manner::Transaction { .. }));
+            Some(if nothing_done {
+                table.release_back(filename)
+            } else {
+                table.interrupt_back(filename, &message)
+            })
         }
     }
 }
@@ -455,12 +466,24 @@ fn before(job: &Job, modes: &[String], conditions: Conditions) -> String {
         &settings(conditions, Some(job.file), &job.row.filename),
     );
     sql.push_str(&job.preparation);
-    sql.push_str(&conditions.table.insert(&job.row, Ending::Begun));
+    match job.way {
+        Way::Forward => sql.push_str(&conditions.table.insert(&job.row, Ending::Begun)),
+        Way::Back => sql.push_str(&conditions.table.claim_back(&job.row.filename)),
+    }
     for row in &job.contained {
         sql.push_str(&conditions.table.insert(row, Ending::Recorded));
     }
     sql.push_str(&conditions.table.watch());
     sql
+}
+
+/// What completes the row in the transaction of the file.
+fn finish(job: &Job, table: &HistoryTable) -> String {
+    let filename = &job.row.filename;
+    match job.way {
+        Way::Forward => table.forget_failed(filename) + &table.finish(filename),
+        Way::Back => table.finish_back(filename),
+    }
 }
 
 /// Begins a transaction for a whole file, or for statements of our own.

@@ -305,12 +305,7 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
     /// whose beginning was changed is not resumed.
     #[must_use]
     pub fn progress(&self, filename: &str, done: usize, checksum: Checksum) -> String {
-        let change = format!(
-            "statements_done = {}, sql_checksum = {}",
-            done + 1,
-            hex(checksum)
-        );
-        let guard = format!(" AND COALESCE(statements_done, 0) OPERATOR(pg_catalog.=) {done}");
+        let (change, guard) = one_more(done, checksum);
         self.change(filename, &change, &guard)
     }
 
@@ -340,6 +335,90 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
             hex(row.sql_checksum)
         );
         self.change(&row.filename, &change, "")
+    }
+
+    /// A statement that claims the applied row of a file for its way back. Nobody else can claim it then.
+    #[must_use]
+    pub fn claim_back(&self, filename: &str) -> String {
+        self.claim(filename, "status = 'running'")
+    }
+
+    /// The same for a way back that runs step by step, of which nothing is done yet.
+    #[must_use]
+    pub fn claim_steps_back(&self, filename: &str) -> String {
+        self.claim(filename, "status = 'running', statements_done = NULL")
+    }
+
+    fn claim(&self, filename: &str, change: &str) -> String {
+        exactly_one(&format!(
+            "UPDATE {} SET {change} WHERE filename OPERATOR(pg_catalog.=) {} AND status OPERATOR(pg_catalog.=) 'applied'",
+            self.qualified(),
+            quote::literal(filename)
+        ))
+    }
+
+    /// A statement that takes up a way back whose earlier attempt did not end well.
+    #[must_use]
+    pub fn resume_back(&self, filename: &str) -> String {
+        self.change_back(filename, "error_message = NULL", "")
+    }
+
+    /// A statement that records one more step of a way back as done; see `progress`.
+    #[must_use]
+    pub fn progress_back(&self, filename: &str, done: usize, checksum: Checksum) -> String {
+        let (change, guard) = one_more(done, checksum);
+        self.change_back(filename, &change, &guard)
+    }
+
+    /// A statement that records that a step of a way back failed.
+    #[must_use]
+    pub fn interrupt_back(&self, filename: &str, message: &str) -> String {
+        let change = format!("error_message = {}", quote::literal(message));
+        self.change_back(filename, &change, "")
+    }
+
+    /// A statement that gives up the claim of a way back of which nothing is done.
+    #[must_use]
+    pub fn release_back(&self, filename: &str) -> String {
+        let guard = " AND COALESCE(statements_done, 0) OPERATOR(pg_catalog.=) 0";
+        self.change_back(
+            filename,
+            "status = 'applied', statements_done = NULL, error_message = NULL",
+            guard,
+        )
+    }
+
+    /// A statement that turns the row of a file that was rolled back into a trail.
+    #[must_use]
+    pub fn finish_back(&self, filename: &str) -> String {
+        self.change_back(filename, &rolled_back_now(), "")
+    }
+
+    /// The same for a way back that ran step by step: its progress stood in the place of the file's own checksum.
+    #[must_use]
+    pub fn finish_steps_back(&self, row: &NewRow) -> String {
+        let change = format!("{}, {}", rolled_back_now(), own_checksum(row));
+        self.change_back(&row.filename, &change, "")
+    }
+
+    /// A statement by which a way back of which something is done counts as not begun, so that all of it runs again.
+    #[must_use]
+    pub fn restart_back(&self, row: &NewRow) -> String {
+        let change = format!(
+            "status = 'applied', statements_done = NULL, error_message = NULL, {}",
+            own_checksum(row)
+        );
+        self.change_back(&row.filename, &change, "")
+    }
+
+    /// Changes the one row of a file whose way back has begun.
+    fn change_back(&self, filename: &str, change: &str, guard: &str) -> String {
+        exactly_one(&format!(
+            "UPDATE {} SET {change} WHERE filename OPERATOR(pg_catalog.=) {} AND status OPERATOR(pg_catalog.=) 'running' \
+             AND applied_at IS NOT NULL{guard}",
+            self.qualified(),
+            quote::literal(filename)
+        ))
     }
 
     /// Changes the one row of a file that runs step by step.
@@ -457,12 +536,45 @@ impl From<Trouble> for ReadError {
 const DONE_NOW: &str = "applied_at = pg_catalog.clock_timestamp(), execution_time_ms = CAST(pg_catalog.date_part('epoch', \
      pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) started_at) OPERATOR(pg_catalog.*) 1000 AS pg_catalog.int8)";
 
+/// Marks one more step as done, and what must hold before.
+fn one_more(done: usize, checksum: Checksum) -> (String, String) {
+    let change = format!(
+        "statements_done = {}, sql_checksum = {}",
+        done + 1,
+        hex(checksum)
+    );
+    let guard = format!(" AND COALESCE(statements_done, 0) OPERATOR(pg_catalog.=) {done}");
+    (change, guard)
+}
+
+/// Marks a row as rolled back, and tells by whom and when.
+fn rolled_back_now() -> String {
+    format!(
+        "status = 'rolled_back', error_message = {}",
+        signed("rolled back by ")
+    )
+}
+
+/// Gives a row the checksum that progress has overwritten, if the file is still what was applied.
+fn own_checksum(row: &NewRow) -> String {
+    format!(
+        "sql_checksum = CASE WHEN checksum OPERATOR(pg_catalog.=) {} THEN {} END",
+        hex(row.checksum),
+        hex(row.sql_checksum)
+    )
+}
+
 /// What a row of the trail tells: what became of it, by whom, and when.
 fn note(reason: &str) -> String {
+    signed(&format!("{reason}, by "))
+}
+
+/// These words, and then by whom and when.
+fn signed(words: &str) -> String {
     format!(
         "pg_catalog.concat({}, session_user, ' at ', pg_catalog.to_char(pg_catalog.timezone('UTC', \
          pg_catalog.clock_timestamp()), 'YYYY-MM-DD HH24:MI:SS\"Z\"'), ' with {TOOL_VERSION}')",
-        quote::literal(&format!("{reason}, by "))
+        quote::literal(words)
     )
 }
 
@@ -498,7 +610,7 @@ const COMMENTS: [(&str, &str); 15] = [
     ),
     (
         "status",
-        "applied, running (files that cannot run in a transaction), failed, rolled_back, replaced (what a row said before repair)",
+        "applied, running (files that cannot run in a transaction; with applied_at: their way back), failed, rolled_back, replaced (what a row said before repair)",
     ),
     ("checksum", "SHA-256 of the text with LF line ends"),
     (

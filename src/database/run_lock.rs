@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::patience::Patience;
 use super::session::{KEEPALIVES, Session, Target};
 use super::survey::Facts;
-use crate::error::{Error, Result, Trouble};
+use crate::error::{Done, Error, Result, Trouble};
 use crate::timeout::Spoken;
 
 /// The key of the advisory lock, one for each database: the letters "onward".
@@ -54,7 +54,7 @@ impl RunLock {
                         waiting_for: "the run lock".to_owned(),
                         waited: Spoken(patience.used()).to_string(),
                         holder: holder.0.map(|holder| format!("held by {holder}")),
-                        applied: Vec::new(),
+                        done: Done::Applied(Vec::new()),
                     });
                 }
                 match Session::connect(target) {

@@ -8,10 +8,11 @@ use std::fmt::Write as _;
 use super::apply::{
     Conditions, Job, Progress, Spot, Stop, begin_step, byte_of, place_inside, settings,
 };
-use super::history::Ending;
+use super::history::{Ending, HistoryTable};
 use super::run_lock::Locked;
 use super::session::{LEAVE_NO_TRACE, OWN_ROLE_FOR_NOW};
 use crate::error::{Error, ServerError, Trouble};
+use crate::migration::Way;
 use crate::migration::execution::{Manner, Step};
 use crate::plan::Begun;
 use crate::sql::quote::literal;
@@ -29,13 +30,7 @@ impl Locked<'_> {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), Stop> {
         let mut done = job.begun.steps_done().min(steps.len());
-        let claim = match job.begun {
-            Begun::Not => {
-                let forget = conditions.table.forget_failed(&job.row.filename);
-                forget + &conditions.table.insert(&job.row, Ending::Running)
-            }
-            Begun::Failed { .. } | Begun::Died { .. } => conditions.table.resume(&job.row.filename),
-        };
+        let claim = claim(job, conditions.table);
         let stop = |spot: Spot, steps_done: usize| {
             move |trouble: Trouble| Stop {
                 trouble,
@@ -50,11 +45,7 @@ impl Locked<'_> {
             .map_err(stop(Spot::Before, done))?;
         for step in &steps[done..] {
             self.lock_lives().map_err(stop(Spot::Before, done))?;
-            let record = conditions.table.progress(
-                &job.row.filename,
-                done,
-                job.file.checksum_of_steps(done + 1),
-            );
+            let record = progress_record(job, conditions.table, done);
             match &step.manner {
                 Manner::Transaction { modes } => {
                     let before = begin_step(
@@ -84,11 +75,11 @@ impl Locked<'_> {
             }
             done += 1;
         }
-        let finish = format!(
-            "{LEAVE_NO_TRACE}{}",
-            conditions.table.finish_steps(&job.row)
-        );
-        self.commit(&finish, conditions)
+        let finish = match job.way {
+            Way::Forward => conditions.table.finish_steps(&job.row),
+            Way::Back => conditions.table.finish_steps_back(&job.row),
+        };
+        self.commit(&format!("{LEAVE_NO_TRACE}{finish}"), conditions)
             .map_err(stop(Spot::After, done))
     }
 
@@ -279,6 +270,29 @@ impl Locked<'_> {
             .filter_map(|row| row.try_get(0).ok().flatten())
             .map(str::to_owned)
             .collect())
+    }
+}
+
+/// What makes the file this runner's.
+fn claim(job: &Job, table: &HistoryTable) -> String {
+    let filename = &job.row.filename;
+    match (job.way, job.begun) {
+        (Way::Forward, Begun::Not) => {
+            table.forget_failed(filename) + &table.insert(&job.row, Ending::Running)
+        }
+        (Way::Forward, Begun::Failed { .. } | Begun::Died { .. }) => table.resume(filename),
+        (Way::Back, Begun::Not) => table.claim_steps_back(filename),
+        (Way::Back, Begun::Failed { .. } | Begun::Died { .. }) => table.resume_back(filename),
+    }
+}
+
+/// What records one more step as done.
+fn progress_record(job: &Job, table: &HistoryTable, done: usize) -> String {
+    let filename = &job.row.filename;
+    let checksum = job.file.checksum_of_steps(done + 1);
+    match job.way {
+        Way::Forward => table.progress(filename, done, checksum),
+        Way::Back => table.progress_back(filename, done, checksum),
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use super::Way;
 use super::checksum::{Checksum, TokenHash};
 use super::directive::{Header, Role};
 use super::execution::{Execution, Script, Step};
 use super::psql;
-use super::sections::{Sections, blank};
+use super::sections::{self, Sections, blank};
 use super::text::{self, LineCursor};
 use crate::error::{Excerpt, FileFault};
 use crate::sql::name::QualifiedName;
@@ -58,28 +59,123 @@ pub enum Piece {
     },
 }
 
+/// A text whose literals end, before it is known what of it runs.
+struct Raw {
+    text: String,
+    statements: Vec<Statement>,
+    header: Header,
+    sections: Option<Sections>,
+    checksum: Checksum,
+    sql_checksum: Checksum,
+}
+
+impl Raw {
+    fn read(path: &str, text: String, role: Role) -> Result<Raw, FileFault> {
+        let mut tokens = TokenHash::default();
+        let statements = split(path, &text, &mut |token| tokens.add(token))?;
+        let header = Header::read(path, &text, role)?;
+        let checksum = Checksum::of_text(&text);
+        let sections = Sections::find(path, &text)?;
+        if let Some(sections) = &sections {
+            refuse_unsectioned(path, &text, sections)?;
+        }
+        Ok(Raw {
+            text,
+            statements,
+            header,
+            sections,
+            checksum,
+            sql_checksum: tokens.finish(),
+        })
+    }
+
+    /// Keeps of a file with sections those that lead one way.
+    fn keep(self, path: &str, sections: &Sections, way: Way) -> Result<Raw, FileFault> {
+        let Raw {
+            text,
+            statements,
+            mut header,
+            ..
+        } = self;
+        drop(statements);
+        let head = match way {
+            Way::Forward => None,
+            Way::Back => Some(text[..sections.first_marker].to_owned()),
+        };
+        let text = sections.blank_the_rest(way, text);
+        if let Some(head) = head {
+            // What is said above all sections is for both ways, what is said in one for that alone.
+            let lines = head + &text[sections.first_marker..];
+            header = Header::read(path, &lines, Role::Migration)?;
+        }
+        header.no_transaction = header.no_transaction.or(sections.of(way).no_transaction);
+        Ok(Raw {
+            statements: split(path, &text, &mut |_| {})?,
+            text,
+            header,
+            ..self
+        })
+    }
+}
+
 impl SqlFile {
-    /// Checks `bytes` and takes them apart.
+    /// Checks `bytes` and takes them apart. Of a file with section markers, the way forward counts.
     ///
     /// # Errors
     /// The first thing that makes the file unusable, with its line.
     pub fn parse(path: String, bytes: Vec<u8>, role: Role) -> Result<SqlFile, FileFault> {
         let text = text::decode(&path, bytes)?;
-        let mut tokens = TokenHash::default();
-        let mut statements = split(&path, &text, &mut |token| tokens.add(token))?;
-        let mut header = Header::read(&path, &text, role)?;
-        let checksum = Checksum::of_text(&text);
-        let text = match Sections::find(&path, &text)? {
-            None => text,
-            Some(sections) => {
-                header.no_transaction = header.no_transaction.or(sections.no_transaction);
-                refuse_unsectioned(&path, &text, &sections)?;
-                drop(statements);
-                let kept = sections.blank_the_rest(text);
-                statements = split(&path, &kept, &mut |_| {})?;
-                kept
+        let mut raw = Raw::read(&path, text, role)?;
+        if let Some(sections) = raw.sections.take() {
+            raw = raw.keep(&path, &sections, Way::Forward)?;
+        }
+        SqlFile::check(path, raw, role)
+    }
+
+    /// Checks a file that is a way back as a whole.
+    ///
+    /// # Errors
+    /// The first thing that makes the file unusable, with its line; section markers too, for one may lead forward.
+    pub fn parse_way_back(path: String, bytes: Vec<u8>) -> Result<SqlFile, FileFault> {
+        let text = text::decode(&path, bytes)?;
+        if let Some(line) = sections::first_marker(&text) {
+            return Err(FileFault {
+                path,
+                line: Some(line),
+                message: "a section marker in a file that is a way back as a whole".to_owned(),
+                hint: "leave the marker out, and what does not lead back".to_owned(),
+            });
+        }
+        let raw = Raw::read(&path, text, Role::Migration)?;
+        SqlFile::check(path, raw, Role::Migration)
+    }
+
+    /// Checks the way back in a migration with section markers; none if no marker begins one.
+    ///
+    /// # Errors
+    /// The first thing that makes it unusable, with its line.
+    pub fn parse_section_back(path: String, bytes: Vec<u8>) -> Result<Option<SqlFile>, FileFault> {
+        let text = text::decode(&path, bytes)?;
+        let mut raw = Raw::read(&path, text, Role::Migration)?;
+        match raw.sections.take() {
+            Some(sections) if !sections.back.parts.is_empty() => {
+                let raw = raw.keep(&path, &sections, Way::Back)?;
+                SqlFile::check(path, raw, Role::Migration).map(Some)
             }
-        };
+            _ => Ok(None),
+        }
+    }
+
+    /// Takes apart what will run.
+    fn check(path: String, raw: Raw, role: Role) -> Result<SqlFile, FileFault> {
+        let Raw {
+            text,
+            statements,
+            header,
+            checksum,
+            sql_checksum,
+            ..
+        } = raw;
         let fault = |offset: usize, message: String, hint: &str| FileFault {
             path: path.clone(),
             line: Some(text::line_at(text.as_bytes(), offset)),
@@ -134,10 +230,10 @@ impl SqlFile {
         omitted.extend(unlimited(&path, &text, &statements));
         omitted.sort_by_key(|omission| omission.span.start);
         Ok(SqlFile {
-            sql_checksum: tokens.finish(),
             path,
             text,
             checksum,
+            sql_checksum,
             header,
             statements,
             execution,
@@ -351,6 +447,7 @@ mod tests {
     use super::super::execution::Manner;
     use super::*;
     use crate::sql::lexer::{Lexer, TokenKind};
+    use crate::timeout::LockTimeout;
 
     fn parse(text: &[u8]) -> Result<SqlFile, FileFault> {
         SqlFile::parse("f.sql".to_owned(), text.to_vec(), Role::Migration)
@@ -560,6 +657,75 @@ mod tests {
         );
     }
 
+    /// What of a way back in a section is sent, and its header.
+    fn check_back(text: &str, expected: Option<(&str, &Header)>) {
+        let file = SqlFile::parse_section_back("f.sql".to_owned(), text.as_bytes().to_vec());
+        let file = file.unwrap();
+        assert_eq!(
+            file.as_ref().map(|file| (file.text.trim(), &file.header)),
+            expected,
+            "{text:?}"
+        );
+        let whole = parse(text.as_bytes()).unwrap();
+        if let Some(file) = file {
+            let sums = (whole.checksum, whole.sql_checksum);
+            assert_eq!((file.checksum, file.sql_checksum), sums, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_directive_above_all_sections_is_for_both_ways() {
+        let limited = |lock_timeout| Header {
+            lock_timeout: Some(LockTimeout::milliseconds(lock_timeout)),
+            ..Header::default()
+        };
+        check_back("A;", None);
+        check_back("-- migrate:up\nA;", None);
+        check_back(
+            "-- onward: lock-timeout 2s\n-- migrate:up\nA;\n-- migrate:down\nB;",
+            Some(("B;", &limited(2_000))),
+        );
+        check_back(
+            "-- migrate:up\n-- onward: lock-timeout 2s\nA;\n-- migrate:down\nB;",
+            Some(("B;", &Header::default())),
+        );
+        check_back(
+            "-- onward: lock-timeout 2s\n-- migrate:up\nA;\n-- migrate:down\n-- onward: lock-timeout 3s\nB;",
+            Some(("-- onward: lock-timeout 3s\nB;", &limited(3_000))),
+        );
+        check_back(
+            "-- migrate:up\nA;\n-- migrate:down transaction:false\nB;",
+            Some((
+                "B;",
+                &Header {
+                    no_transaction: Some(3),
+                    ..Header::default()
+                },
+            )),
+        );
+    }
+
+    #[test]
+    fn a_way_back_as_a_whole_has_no_sections() {
+        let parse = |text: &str| {
+            SqlFile::parse_way_back("f.sql".to_owned(), text.as_bytes().to_vec())
+                .map(|file| file.statements.len())
+                .map_err(|fault| (fault.line, fault.message))
+        };
+        assert_eq!(parse("A; B;"), Ok(2));
+        assert_eq!(parse("-- nothing"), Ok(0));
+        let marked = "a section marker in a file that is a way back as a whole";
+        assert_eq!(
+            parse("-- x\n-- migrate:up\nA;\n-- migrate:down\nB;"),
+            Err((Some(2), marked.to_owned()))
+        );
+        assert_eq!(
+            parse("\n-- migrate:down\nB;"),
+            Err((Some(2), marked.to_owned()))
+        );
+        assert!(parse("BEGIN; A;").is_err());
+    }
+
     #[test]
     fn what_no_text_of_postgresql_can_hold_is_refused() {
         let fault = |text: &[u8]| parse(text).expect_err("a fault").to_string();
@@ -747,6 +913,8 @@ mod tests {
         #[test]
         fn any_bytes_are_a_file_or_a_fault(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let _ = parse(&bytes);
+            let _ = SqlFile::parse_way_back("f.sql".to_owned(), bytes.clone());
+            let _ = SqlFile::parse_section_back("f.sql".to_owned(), bytes);
         }
     }
 }

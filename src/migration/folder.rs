@@ -136,6 +136,66 @@ impl Files {
     }
 }
 
+/// The ways back of some migrations, by file name; none where there is none.
+pub type WaysBack = HashMap<String, Option<SqlFile>>;
+
+/// Reads and checks the ways back of some migrations. Nobody else reads them: what is wrong with a way back does not
+/// stop the way forward.
+///
+/// # Errors
+/// `Error::Files` with everything that makes a way back unusable, in all of them.
+pub fn ways_back<'a>(
+    location: &Location,
+    migrations: impl Iterator<Item = &'a Migration>,
+) -> Result<WaysBack> {
+    let mut faults = Vec::new();
+    let mut ways = WaysBack::new();
+    for migration in migrations {
+        match way_back(&location.dir, migration) {
+            Ok(way) => drop(ways.insert(migration.name.filename().to_owned(), way)),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    if faults.is_empty() {
+        Ok(ways)
+    } else {
+        Err(Error::Files(faults))
+    }
+}
+
+fn way_back(dir: &Path, migration: &Migration) -> std::result::Result<Option<SqlFile>, FileFault> {
+    let here = dir.join(migration.name.filename());
+    let own = folder_source(&here).unwrap_or_else(|| here.clone());
+    let mut buffer = Vec::new();
+    let bytes = read(&own, Known::Nothing, &mut buffer)?;
+    let section = SqlFile::parse_section_back(show(&own), bytes)?;
+    if let Some(section) = &section
+        && section.checksum != migration.file.checksum
+    {
+        return Err(fault(
+            &own,
+            "the file changed while onward was reading it",
+            "run onward again",
+        ));
+    }
+    let beside = dir.join(format!("{}.down.sql", migration.name.stem()));
+    let mut files = [beside, here.join("down.sql")]
+        .into_iter()
+        .filter(|path| path.symlink_metadata().is_ok());
+    match (section, files.next(), files.next()) {
+        (section, None, _) => Ok(section),
+        (None, Some(path), None) => {
+            let bytes = read(&path, Known::Nothing, &mut buffer)?;
+            SqlFile::parse_way_back(show(&path), bytes).map(Some)
+        }
+        (Some(_), Some(second), _) | (None, Some(_), Some(second)) => Err(fault(
+            &second,
+            &format!("a second way back of {}", migration.name.filename()),
+            "keep one of them",
+        )),
+    }
+}
+
 /// The migrations of a folder by their names alone: what is wrong with other files does not matter. None if there is no
 /// such folder.
 ///

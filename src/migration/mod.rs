@@ -25,6 +25,15 @@ pub use name::Name;
 use crate::sql::name::QualifiedName;
 use crate::sql::target::{recorded_versions, targets};
 
+/// Where a file leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// To the schema of the release.
+    Forward,
+    /// To what was there before the migration.
+    Back,
+}
+
 /// A migration that can be run: its name has a number, its text is UTF-8, its statements are complete.
 #[derive(Debug)]
 pub struct Migration {

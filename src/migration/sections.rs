@@ -5,15 +5,23 @@
 
 use std::ops::Range;
 
+use super::Way;
 use crate::error::FileFault;
 
-/// The way forward of a file with markers.
+/// The sections of a file with markers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sections {
     /// Where the first marker stands.
     pub first_marker: usize,
-    /// The parts of the text that `up` runs, in order.
-    pub up: Vec<Range<usize>>,
+    pub forward: Section,
+    pub back: Section,
+}
+
+/// What a file says of one way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Section {
+    /// The parts of the text below its markers, in order; none without a marker.
+    pub parts: Vec<Range<usize>>,
     /// The line that asks for no transaction.
     pub no_transaction: Option<usize>,
 }
@@ -21,13 +29,19 @@ pub struct Sections {
 /// What a marker says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Marker {
-    Up,
-    Down,
+    Begin(Way, Transaction),
+    /// Neither way runs in a transaction.
     NoTransaction,
-    UpNoTransaction,
     /// It matters to the other tool's splitter only.
     Nothing,
     Unknown,
+}
+
+/// What a marker says of the transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Transaction {
+    Usual,
+    Refused,
 }
 
 /// The tools whose markers are known.
@@ -49,7 +63,7 @@ impl Sections {
     pub fn find(path: &str, text: &str) -> Result<Option<Sections>, FileFault> {
         let mut sections = Sections::default();
         let mut first: Option<Tool> = None;
-        let mut open: Option<usize> = None;
+        let mut open: Option<(Way, usize)> = None;
         let mut offset = 0;
         for (index, line) in text.split_inclusive('\n').enumerate() {
             let start = offset;
@@ -75,27 +89,29 @@ impl Sections {
                 if tool == Tool::Tern {
                     // Its only marker stands between the two ways.
                     sections.first_marker = 0;
-                    open = Some(0);
+                    open = Some((Way::Forward, 0));
                 }
             }
+            let line = Some(index + 1);
             match marker {
-                Marker::Up | Marker::UpNoTransaction | Marker::Down => {
-                    sections.up.extend(open.take().map(|begin| begin..start));
-                    if marker != Marker::Down {
-                        open = Some(offset);
+                Marker::Begin(way, transaction) => {
+                    sections.close(open.replace((way, offset)), start);
+                    if transaction == Transaction::Refused {
+                        sections.of_mut(way).no_transaction = line;
                     }
                 }
-                Marker::NoTransaction | Marker::Nothing => {}
+                Marker::NoTransaction => {
+                    sections.forward.no_transaction = line;
+                    sections.back.no_transaction = line;
+                }
+                Marker::Nothing => {}
                 Marker::Unknown => return Err(fault("an unknown section marker", HINT)),
             }
-            if matches!(marker, Marker::NoTransaction | Marker::UpNoTransaction) {
-                sections.no_transaction = Some(index + 1);
-            }
         }
-        sections.up.extend(open.map(|begin| begin..text.len()));
+        sections.close(open, text.len());
         match first {
             None => Ok(None),
-            Some(_) if sections.up.is_empty() => Err(FileFault {
+            Some(_) if sections.forward.parts.is_empty() => Err(FileFault {
                 path: path.to_owned(),
                 line: None,
                 message: "section markers, but no section for the way forward".to_owned(),
@@ -105,16 +121,36 @@ impl Sections {
         }
     }
 
-    /// The text with spaces outside of the sections that run, so that lines and places stay.
+    /// What the file says of a way.
     #[must_use]
-    pub fn blank_the_rest(&self, text: String) -> String {
+    pub fn of(&self, way: Way) -> &Section {
+        match way {
+            Way::Forward => &self.forward,
+            Way::Back => &self.back,
+        }
+    }
+
+    fn of_mut(&mut self, way: Way) -> &mut Section {
+        match way {
+            Way::Forward => &mut self.forward,
+            Way::Back => &mut self.back,
+        }
+    }
+
+    /// Ends the section that is open, if one is.
+    fn close(&mut self, open: Option<(Way, usize)>, end: usize) {
+        if let Some((way, begin)) = open {
+            self.of_mut(way).parts.push(begin..end);
+        }
+    }
+
+    /// The text with spaces outside of the sections of a way, so that lines and places stay.
+    #[must_use]
+    pub fn blank_the_rest(&self, way: Way, text: String) -> String {
         let mut bytes = text.into_bytes();
         let mut at = 0;
-        for part in self
-            .up
-            .iter()
-            .chain(std::iter::once(&(bytes.len()..bytes.len())))
-        {
+        let end = bytes.len()..bytes.len();
+        for part in self.of(way).parts.iter().chain(std::iter::once(&end)) {
             for byte in &mut bytes[at..part.start] {
                 if !matches!(byte, b'\n' | b'\r') {
                     *byte = b' ';
@@ -131,6 +167,12 @@ const HINT: &str = "markers are: -- migrate:up, -- migrate:down (dbmate); -- +go
                     -- +migrate Up, -- +migrate Down (sql-migrate); -- Up Migration, -- Down Migration (node-pg-migrate); \
                     ---- create above / drop below ---- (tern)";
 
+/// The line of the first marker, from 1, if there is one.
+pub(super) fn first_marker(text: &str) -> Option<usize> {
+    let line = text.lines().position(|line| marker(line).is_some());
+    line.map(|index| index + 1)
+}
+
 /// Writes a space for each character, and each line end as it is.
 pub(super) fn blank(text: &str, out: &mut String) {
     out.extend(
@@ -143,7 +185,7 @@ pub(super) fn blank(text: &str, out: &mut String) {
 fn marker(line: &str) -> Option<(Tool, Marker)> {
     let comment = line.trim_start().strip_prefix("--")?.trim();
     if comment == "-- create above / drop below ----" {
-        return Some((Tool::Tern, Marker::Down));
+        return Some((Tool::Tern, begin(Way::Back)));
     }
     let mut words = comment.split_whitespace();
     let (first, second) = (words.next()?, words.next());
@@ -162,8 +204,8 @@ fn marker(line: &str) -> Option<(Tool, Marker)> {
     let migration = second.is_some_and(|word| same(word, "migration")) && rest.is_empty();
     match first {
         _ if !migration => None,
-        _ if same(first, "up") => Some((Tool::NodePgMigrate, Marker::Up)),
-        _ if same(first, "down") => Some((Tool::NodePgMigrate, Marker::Down)),
+        _ if same(first, "up") => Some((Tool::NodePgMigrate, begin(Way::Forward))),
+        _ if same(first, "down") => Some((Tool::NodePgMigrate, begin(Way::Back))),
         _ => None,
     }
 }
@@ -176,19 +218,24 @@ fn strip_prefix<'t>(word: &'t str, prefix: &str) -> Option<&'t str> {
 
 fn dbmate(section: &str, options: &[&str]) -> Marker {
     let known = |option: &&str| matches!(*option, "transaction:true" | "transaction:false");
-    match section {
-        "up" | "down" if !options.iter().all(known) => Marker::Unknown,
-        "up" if options.contains(&"transaction:false") => Marker::UpNoTransaction,
-        "up" => Marker::Up,
-        "down" => Marker::Down,
-        _ => Marker::Unknown,
+    let way = match section {
+        "up" => Way::Forward,
+        "down" => Way::Back,
+        _ => return Marker::Unknown,
+    };
+    if !options.iter().all(known) {
+        Marker::Unknown
+    } else if options.contains(&"transaction:false") {
+        Marker::Begin(way, Transaction::Refused)
+    } else {
+        begin(way)
     }
 }
 
 fn goose(word: &str, rest: &[&str]) -> Marker {
     match (word.to_ascii_uppercase().as_str(), rest) {
-        ("UP", []) => Marker::Up,
-        ("DOWN", []) => Marker::Down,
+        ("UP", []) => begin(Way::Forward),
+        ("DOWN", []) => begin(Way::Back),
         ("STATEMENTBEGIN" | "STATEMENTEND", []) => Marker::Nothing,
         ("NO", [transaction]) if transaction.eq_ignore_ascii_case("transaction") => {
             Marker::NoTransaction
@@ -198,13 +245,23 @@ fn goose(word: &str, rest: &[&str]) -> Marker {
 }
 
 fn sql_migrate(word: &str, rest: &[&str]) -> Marker {
-    match (word.to_ascii_uppercase().as_str(), rest) {
-        ("UP", []) => Marker::Up,
-        ("UP", [option]) if option.eq_ignore_ascii_case("notransaction") => Marker::UpNoTransaction,
-        ("DOWN", [] | [_]) => Marker::Down,
-        ("STATEMENTBEGIN" | "STATEMENTEND", []) => Marker::Nothing,
+    let way = match word.to_ascii_uppercase().as_str() {
+        "UP" => Way::Forward,
+        "DOWN" => Way::Back,
+        "STATEMENTBEGIN" | "STATEMENTEND" if rest.is_empty() => return Marker::Nothing,
+        _ => return Marker::Unknown,
+    };
+    match rest {
+        [] => begin(way),
+        [option] if option.eq_ignore_ascii_case("notransaction") => {
+            Marker::Begin(way, Transaction::Refused)
+        }
         _ => Marker::Unknown,
     }
+}
+
+fn begin(way: Way) -> Marker {
+    Marker::Begin(way, Transaction::Usual)
 }
 
 #[cfg(test)]
@@ -216,11 +273,11 @@ mod tests {
         match (Sections::find("f.sql", text), expected) {
             (Ok(None), Ok(None)) => {}
             (Ok(Some(sections)), Ok(Some((up, no_transaction)))) => {
-                let kept = sections.blank_the_rest(text.to_owned());
+                let kept = sections.blank_the_rest(Way::Forward, text.to_owned());
                 assert_eq!(kept.trim(), up, "{text:?}");
                 assert_eq!(kept.len(), text.len(), "{text:?}");
                 assert_eq!(kept.lines().count(), text.lines().count(), "{text:?}");
-                assert_eq!(sections.no_transaction, no_transaction, "{text:?}");
+                assert_eq!(sections.forward.no_transaction, no_transaction, "{text:?}");
             }
             (Err(fault), Err(part)) => assert!(fault.message.contains(part), "{text:?}: {fault}"),
             (got, expected) => panic!("{text:?}: {got:?} instead of {expected:?}"),
@@ -278,6 +335,49 @@ mod tests {
         check(
             "-- +migrate Up notransaction\nA;",
             Ok(Some(("A;", Some(1)))),
+        );
+    }
+
+    /// The way back, with the blanked rest trimmed off, and the line that asks for no transaction.
+    fn check_back(text: &str, expected: (&str, Option<usize>)) {
+        let sections = Sections::find("f.sql", text).unwrap().unwrap();
+        let kept = sections.blank_the_rest(Way::Back, text.to_owned());
+        assert_eq!(
+            (kept.trim(), sections.back.no_transaction),
+            expected,
+            "{text:?}"
+        );
+        assert_eq!(kept.len(), text.len(), "{text:?}");
+    }
+
+    #[test]
+    fn the_way_back_is_what_stands_below_its_marker() {
+        check_back("-- migrate:up\nA;\n-- migrate:down\nB;\n", ("B;", None));
+        check_back(
+            "-- migrate:down transaction:false\nB;\n-- migrate:up\nA;\n",
+            ("B;", Some(1)),
+        );
+        check_back(
+            "-- migrate:up transaction:false\nA;\n-- migrate:down\nB;\n",
+            ("B;", None),
+        );
+        check_back(
+            "-- +goose NO TRANSACTION\n-- +goose Up\nA;\n-- +goose Down\nB;",
+            ("B;", Some(1)),
+        );
+        check_back(
+            "-- +migrate Up\nA;\n-- +migrate Down notransaction\nB;",
+            ("B;", Some(3)),
+        );
+        check_back("-- Up Migration\nA;\n-- Down Migration\nB;", ("B;", None));
+        check_back("-- migrate:up\nA;\n", ("", None));
+    }
+
+    #[test]
+    fn a_marker_of_the_way_back_knows_only_its_options() {
+        check(
+            "-- +migrate Up\nA;\n-- +migrate Down later\nB;",
+            Err("unknown section marker"),
         );
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use super::adopt::Objection;
 use super::{Nonempty, State, Strictness, Tool};
 use crate::error::{Count, Escaped, Names, Shell, Typed};
+use crate::migration::Name;
 use crate::time::Time;
 
 /// One thing that the user must know.
@@ -74,6 +75,24 @@ pub enum Finding {
     StepsChanged { filename: String, done: usize },
     /// The runner died while a statement may have been under way that must not be repeated unasked.
     InDoubt { filename: String, line: usize },
+    /// The way back of a file has begun and not ended.
+    RollingBack { filename: String, done: usize },
+    /// A rollback is asked for, and a file is applied in part.
+    AppliedInPart { filename: String, done: usize },
+    /// A rollback of more migrations than are applied.
+    TooFewApplied { asked: usize, applied: usize },
+    /// What was to be rolled back is not what was applied last any more.
+    AppliedMeanwhile { filename: String },
+    /// A file to be rolled back is gone.
+    NothingToRollBackWith { filename: String },
+    /// A file to be rolled back has no way back; `place` is where one could be.
+    NoWayBack { filename: String, place: String },
+    /// A way back without statements.
+    EmptyWayBack { path: String },
+    /// The steps of a way back that are done are others now.
+    BackStepsChanged { filename: String, path: String },
+    /// The runner died while a statement of a way back may have been under way that must not be repeated unasked.
+    BackInDoubt { filename: String, place: String },
     /// Another database is to be reset than the one that is connected.
     OtherDatabase { connected: String, named: String },
     /// A database to be reset belongs to the server.
@@ -120,9 +139,10 @@ impl Finding {
             }
             Finding::Adoption(objection) => objection.severity(),
             Finding::NoMigrations { .. } | Finding::DoBlock { .. } => Severity::Notice,
-            Finding::Empty { .. } | Finding::NumberOrder { .. } | Finding::LayoutChanged { .. } => {
-                Severity::Warning
-            }
+            Finding::Empty { .. }
+            | Finding::EmptyWayBack { .. }
+            | Finding::NumberOrder { .. }
+            | Finding::LayoutChanged { .. } => Severity::Warning,
             Finding::SameNumber { .. }
             | Finding::OutOfOrder { .. }
             | Finding::Missing { .. }
@@ -151,6 +171,14 @@ impl Finding {
             | Finding::InDoubt { .. }
             | Finding::HasHistory { .. }
             | Finding::NoHistory
+            | Finding::RollingBack { .. }
+            | Finding::AppliedInPart { .. }
+            | Finding::TooFewApplied { .. }
+            | Finding::AppliedMeanwhile { .. }
+            | Finding::NothingToRollBackWith { .. }
+            | Finding::NoWayBack { .. }
+            | Finding::BackStepsChanged { .. }
+            | Finding::BackInDoubt { .. }
             | Finding::OtherDatabase { .. }
             | Finding::ServersOwn { .. }
             | Finding::Subscribed { .. }
@@ -189,6 +217,15 @@ impl Finding {
             Finding::InDoubt { .. } => "in_doubt",
             Finding::HasHistory { .. } => "has_history",
             Finding::NoHistory => "no_history",
+            Finding::RollingBack { .. } => "rolling_back",
+            Finding::AppliedInPart { .. } => "applied_in_part",
+            Finding::TooFewApplied { .. } => "too_few_applied",
+            Finding::AppliedMeanwhile { .. } => "applied_meanwhile",
+            Finding::NothingToRollBackWith { .. } => "nothing_to_roll_back_with",
+            Finding::NoWayBack { .. } => "no_way_back",
+            Finding::EmptyWayBack { .. } => "empty_way_back",
+            Finding::BackStepsChanged { .. } => "back_steps_changed",
+            Finding::BackInDoubt { .. } => "back_in_doubt",
             Finding::OtherDatabase { .. } => "other_database",
             Finding::ServersOwn { .. } => "servers_own",
             Finding::Subscribed { .. } => "subscribed",
@@ -216,6 +253,7 @@ impl Finding {
             | Finding::NotPending { filename, .. }
             | Finding::LeavesOut { filename, .. }
             | Finding::StepsChanged { filename, .. }
+            | Finding::RollingBack { filename, .. }
             | Finding::InDoubt { filename, .. } => Some(filename),
             _ => None,
         }
@@ -223,6 +261,7 @@ impl Finding {
 
     /// What to do about it, as a sentence or a command that can be pasted.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one cure for each finding")]
     pub fn cure(&self) -> String {
         match self {
             Finding::NoMigrations { .. } => "name the first one like 0001_users.sql".to_owned(),
@@ -295,6 +334,30 @@ impl Finding {
                  what it holds: onward status"
                 .to_owned(),
             Finding::NoHistory => "create it: onward up, or onward baseline".to_owned(),
+            Finding::RollingBack { .. } => "finish it: onward rollback".to_owned(),
+            Finding::AppliedInPart { filename, .. } => {
+                format!("finish it: onward up; or have it forgotten: onward repair {}", Shell(filename))
+            }
+            Finding::TooFewApplied { applied, .. } => format!("roll back all of them: onward rollback {applied}"),
+            Finding::AppliedMeanwhile { .. } => "see what is applied now: onward status".to_owned(),
+            Finding::NothingToRollBackWith { filename } => format!(
+                "restore the file from version control; or write a new migration that undoes it: {}",
+                undoing(filename)
+            ),
+            Finding::NoWayBack { filename, place } => format!(
+                "write a new migration that undoes it: {}; or a way back, as {}",
+                undoing(filename),
+                Escaped(place)
+            ),
+            Finding::EmptyWayBack { .. } => "only the history will change".to_owned(),
+            Finding::BackStepsChanged { filename, .. } => format!(
+                "restore its beginning; or have all of it run again: onward repair {}",
+                Shell(filename)
+            ),
+            Finding::BackInDoubt { filename, .. } => format!(
+                "see whether it has done its work; if so, remove it from the way back; then: onward repair {}",
+                Shell(filename)
+            ),
             Finding::OtherDatabase { connected, .. } => {
                 format!("if it is meant: onward reset --database {}", Shell(connected))
             }
@@ -311,6 +374,15 @@ impl Finding {
             Finding::Adoption(objection) => objection.cure(),
         }
     }
+}
+
+/// The command that creates a migration which undoes another.
+fn undoing(filename: &str) -> String {
+    let words = Name::parse(filename).map_or_else(|| filename.to_owned(), |name| name.words());
+    let words = words.split_whitespace();
+    words.fold("onward new undo".to_owned(), |command, word| {
+        format!("{command} {}", Shell(word))
+    })
 }
 
 #[expect(clippy::too_many_lines, reason = "one sentence for each finding")]
@@ -482,6 +554,50 @@ impl fmt::Display for Finding {
                 Escaped(table)
             ),
             Finding::NoHistory => f.write_str("this database has no history yet"),
+            Finding::RollingBack { filename, done } => write!(
+                f,
+                "{} is being rolled back, {} done",
+                Escaped(filename),
+                Count(*done, "step")
+            ),
+            Finding::AppliedInPart { filename, done } => write!(
+                f,
+                "{} is applied in part, {} done",
+                Escaped(filename),
+                Count(*done, "step")
+            ),
+            Finding::TooFewApplied { asked, applied } => write!(
+                f,
+                "{} cannot be rolled back, for only {applied} {} applied",
+                Count(*asked, "migration"),
+                if *applied == 1 { "is" } else { "are" }
+            ),
+            Finding::AppliedMeanwhile { filename } => write!(
+                f,
+                "{} was applied meanwhile, by another runner",
+                Escaped(filename)
+            ),
+            Finding::NothingToRollBackWith { filename } => write!(
+                f,
+                "{} cannot be rolled back, for the file is missing",
+                Escaped(filename)
+            ),
+            Finding::NoWayBack { filename, .. } => {
+                write!(f, "{} has no way back", Escaped(filename))
+            }
+            Finding::EmptyWayBack { path } => {
+                write!(f, "the way back in {} holds no statement", Escaped(path))
+            }
+            Finding::BackStepsChanged { path, .. } => write!(
+                f,
+                "the way back in {} was done in part, and that part is another now",
+                Escaped(path)
+            ),
+            Finding::BackInDoubt { place, .. } => write!(
+                f,
+                "{}: a run died when this statement may have been under way, and it may have committed",
+                Escaped(place)
+            ),
             Finding::OtherDatabase { connected, named } => write!(
                 f,
                 "the connection leads to the database {}, not to {}",

@@ -96,6 +96,23 @@ impl Recorded {
         }
     }
 
+    /// Whether its way back has begun and not ended: the row keeps the time at which the file was applied.
+    #[must_use]
+    pub fn is_rolling_back(&self) -> bool {
+        self.status == RowStatus::Running && self.applied_at.is_some()
+    }
+
+    /// How far the way back came; after a failure, the row holds its message.
+    #[must_use]
+    pub fn begun_back(&self) -> Begun {
+        let steps_done = self.steps_done;
+        match &self.error_message {
+            _ if !self.is_rolling_back() => Begun::Not,
+            None => Begun::Died { steps_done },
+            Some(_) => Begun::Failed { steps_done },
+        }
+    }
+
     /// When it was applied, or begun.
     #[must_use]
     pub fn when(&self) -> Time {

@@ -1,7 +1,8 @@
 //! What `repair` will do, decided by pure functions.
 
-use super::{Begun, Recorded, RowStatus};
+use super::{Begun, Obstacle, Recorded, RowStatus, obstacle};
 use crate::migration::execution::{Execution, Manner};
+use crate::migration::folder::WaysBack;
 use crate::migration::{Files, Migration, SchemaFile};
 
 /// One thing that `repair` does.
@@ -21,6 +22,13 @@ pub enum Repair<'a> {
         migration: &'a Migration,
         steps_done: usize,
     },
+    /// A run died in the middle of the way back; it will go on at the first step that is not recorded as done.
+    WayBackDeath {
+        migration: &'a Migration,
+        steps_done: usize,
+    },
+    /// The way back was begun and is another now; all of it will run.
+    WayBackChange(&'a Migration),
     /// The file is gone, and counts as applied no longer.
     Missing(&'a str),
     /// It was done in part; what to do about the rest is not for us to decide.
@@ -36,6 +44,8 @@ impl Repair<'_> {
         match self {
             Repair::Change(migration)
             | Repair::Name { migration, .. }
+            | Repair::WayBackDeath { migration, .. }
+            | Repair::WayBackChange(migration)
             | Repair::Death { migration, .. } => migration.name.filename(),
             Repair::Failure(name)
             | Repair::Missing(name)
@@ -51,20 +61,25 @@ impl Repair<'_> {
     }
 }
 
+/// What the repairs are planned by.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    pub files: &'a Files,
+    /// The ways back that have begun.
+    pub ways: &'a WaysBack,
+    pub rows: &'a [Recorded],
+}
+
 /// What is to be done about the files of these names.
 ///
 /// # Errors
 /// A name that neither the files nor the history know.
-pub fn named<'a, 'n>(
-    files: &'a Files,
-    rows: &'a [Recorded],
-    names: &[&'n str],
-) -> Result<Vec<Repair<'a>>, &'n str> {
+pub fn named<'a, 'n>(known: Known<'a>, names: &[&'n str]) -> Result<Vec<Repair<'a>>, &'n str> {
     let mut repairs: Vec<Repair> = Vec::new();
     for name in names {
-        let repair = match find(files, name) {
-            Some(migration) => repair(files, rows, migration, &repairs),
-            None => without_file(files, rows, name).ok_or(*name)?,
+        let repair = match find(known.files, name) {
+            Some(migration) => repair(known, migration, &repairs),
+            None => without_file(known, name).ok_or(*name)?,
         };
         if repairs
             .iter()
@@ -79,10 +94,11 @@ pub fn named<'a, 'n>(
 /// All that can be done without a word of the user: changed and renamed files are accepted, failed attempts forgotten. What
 /// takes a look at the database first is left, and so are the rows of missing files.
 #[must_use]
-pub fn all<'a>(files: &'a Files, rows: &'a [Recorded]) -> Vec<Repair<'a>> {
+pub fn all(known: Known<'_>) -> Vec<Repair<'_>> {
+    let Known { files, rows, .. } = known;
     let mut repairs: Vec<Repair> = Vec::new();
     for migration in &files.migrations {
-        let next = unasked(files, rows, migration, &repairs);
+        let next = unasked(known, migration, &repairs);
         repairs.extend(next);
     }
     let gone = rows
@@ -111,14 +127,13 @@ fn latest<'a>(rows: &'a [Recorded], filename: &str) -> Option<&'a Recorded> {
 
 /// What can be done about a file without a word of the user.
 fn unasked<'a>(
-    files: &'a Files,
-    rows: &'a [Recorded],
+    known: Known<'a>,
     migration: &'a Migration,
     before: &[Repair],
 ) -> Option<Repair<'a>> {
     let filename = migration.name.filename();
-    let row = latest(rows, filename);
-    match (repair(files, rows, migration, before), row) {
+    let row = latest(known.rows, filename);
+    match (repair(known, migration, before), row) {
         (Repair::Nothing(_), _) => None,
         (Repair::Failure(_), Some(row)) if row.begun() != Begun::Not => {
             let resumes = row.status == RowStatus::Failed && is_resumable(migration, row);
@@ -127,6 +142,8 @@ fn unasked<'a>(
         (Repair::Death { steps_done, .. }, _) if is_in_doubt(migration, steps_done) => {
             Some(Repair::Left(filename))
         }
+        // The next `rollback` goes on by itself, unless it says why not.
+        (Repair::WayBackDeath { .. } | Repair::WayBackChange(_), _) => Some(Repair::Left(filename)),
         (next, _) => Some(next),
     }
 }
@@ -147,14 +164,11 @@ fn is_resumable(migration: &Migration, row: &Recorded) -> bool {
 }
 
 /// What is to be done about a file; `before` is what is done about others.
-fn repair<'a>(
-    files: &'a Files,
-    rows: &'a [Recorded],
-    migration: &'a Migration,
-    before: &[Repair],
-) -> Repair<'a> {
+fn repair<'a>(known: Known<'a>, migration: &'a Migration, before: &[Repair]) -> Repair<'a> {
+    let Known { files, ways, rows } = known;
     let filename = migration.name.filename();
     match latest(rows, filename).map(|row| (row, row.status)) {
+        Some((row, _)) if row.is_rolling_back() => way_back(ways, migration, row),
         Some((row, RowStatus::Applied))
             if row.checksum.as_ref() != Some(&migration.file.checksum) =>
         {
@@ -174,9 +188,26 @@ fn repair<'a>(
     }
 }
 
+/// What is to be done about a way back that was begun.
+fn way_back<'a>(ways: &WaysBack, migration: &'a Migration, row: &Recorded) -> Repair<'a> {
+    let steps_done = row.steps_done;
+    let way_back = ways.get(&row.filename).and_then(Option::as_ref);
+    match way_back.map(|file| obstacle(file, row.begun_back(), row.sql_checksum)) {
+        None | Some(Some(Obstacle::StepsChanged { .. })) => Repair::WayBackChange(migration),
+        Some(Some(Obstacle::InDoubt { .. }) | None) => Repair::WayBackDeath {
+            migration,
+            steps_done,
+        },
+    }
+}
+
 /// What is to be done about a name of which there is only a row.
-fn without_file<'a>(files: &'a Files, rows: &'a [Recorded], filename: &str) -> Option<Repair<'a>> {
+fn without_file<'a>(known: Known<'a>, filename: &str) -> Option<Repair<'a>> {
+    let Known { files, rows, .. } = known;
     let row = latest(rows, filename).filter(|row| row.filename != SchemaFile::FILENAME)?;
+    if row.is_rolling_back() {
+        return Some(Repair::Left(&row.filename));
+    }
     if row.status != RowStatus::Applied {
         return Some(Repair::Failure(&row.filename));
     }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::migration::SqlFile;
 use crate::migration::directive::Role;
+use crate::migration::folder::WaysBack;
 use crate::time::Time;
 
 fn file(name: &str, text: &str, role: Role) -> SqlFile {
@@ -464,4 +465,196 @@ fn a_repair_without_names_does_what_is_safe() {
     assert_eq!(shown(all(&files, &rows)), with(&[]));
     rows[last].sql_checksum = None;
     assert_eq!(shown(all(&files, &rows)), with(&["left 5_steps.sql"]));
+}
+
+/// A way back of each of these, which runs step by step.
+fn ways(names: &[&str]) -> WaysBack {
+    let way = |name: &&str| {
+        let text = format!("VACUUM a;\nDO $$ $$;\nSELECT '{name}';");
+        let path = name.replace(".sql", ".down.sql");
+        (
+            (*name).to_owned(),
+            Some(file(&path, &text, Role::Migration)),
+        )
+    };
+    names.iter().map(way).collect()
+}
+
+/// A row whose way back has begun, with so many of its steps done.
+fn rolling_back(name: &str, steps_done: usize, error: Option<&str>) -> Recorded {
+    let ways = ways(&[name]);
+    let way = ways[name].as_ref().expect(name);
+    Recorded {
+        applied_at: Some(Time(1_772_446_500)),
+        sql_checksum: Some(way.checksum_of_steps(steps_done)),
+        steps_done,
+        error_message: error.map(str::to_owned),
+        ..row(name, RowStatus::Running)
+    }
+}
+
+/// What is rolled back, and the code of each finding.
+#[track_caller]
+fn check_back(
+    files: &Files,
+    observed: &Observed,
+    goal: &rollback::Goal,
+    undone: &[&str],
+    findings: &[&str],
+) {
+    let names: Vec<&str> = files
+        .migrations
+        .iter()
+        .map(|migration| migration.name.filename())
+        .collect();
+    let ways = ways(&names);
+    let plan = rollback::rollback(files, &ways, observed, goal);
+    let undoing: Vec<&str> = plan
+        .undoing
+        .iter()
+        .map(|undo| undo.migration.name.filename())
+        .collect();
+    let codes: Vec<&str> = plan.findings.iter().map(Finding::code).collect();
+    assert_eq!((undoing.as_slice(), codes.as_slice()), (undone, findings));
+    for finding in &plan.findings {
+        assert!(
+            !finding.to_string().is_empty() && !finding.cure().is_empty(),
+            "{finding:?}"
+        );
+        assert_eq!(finding.severity(Strictness::Warn), Severity::Refusal);
+    }
+}
+
+#[test]
+fn what_was_applied_last_is_rolled_back_first() {
+    use rollback::Goal::{After, Last, These};
+    let files = files(&["1_a.sql", "2_b.sql", "3_c.sql"], None);
+    let mut schema = row("1_schema.sql", RowStatus::Applied);
+    schema.filename = SchemaFile::FILENAME.to_owned();
+    let mut rows = vec![
+        schema,
+        row("1_a.sql", RowStatus::Applied),
+        row("3_c.sql", RowStatus::Applied),
+        row("2_b.sql", RowStatus::RolledBack),
+        row("2_b.sql", RowStatus::Applied),
+    ];
+    rows[1].kind = RowKind::Adopted;
+    rows[2].kind = RowKind::Marked;
+    let observed = present(rows);
+    let after = |version: &str| After(version.to_owned());
+    let these = |names: &[&str]| These(names.iter().map(|name| (*name).to_owned()).collect());
+    check_back(&files, &observed, &Last(1), &["2_b.sql"], &[]);
+    check_back(&files, &observed, &Last(2), &["2_b.sql", "3_c.sql"], &[]);
+    let all = ["2_b.sql", "3_c.sql", "1_a.sql"];
+    check_back(&files, &observed, &Last(3), &all, &[]);
+    check_back(&files, &observed, &Last(4), &all, &["too_few_applied"]);
+    check_back(&files, &observed, &after("1"), &all[..2], &[]);
+    check_back(&files, &observed, &after("2"), &["3_c.sql"], &[]);
+    check_back(&files, &observed, &after("3"), &[], &[]);
+    check_back(&files, &observed, &these(&all), &all, &[]);
+    check_back(
+        &files,
+        &observed,
+        &these(&["2_b.sql", "4_d.sql"]),
+        &["2_b.sql"],
+        &[],
+    );
+    // Something newer is applied than what was asked for.
+    check_back(
+        &files,
+        &observed,
+        &these(&["3_c.sql"]),
+        &["3_c.sql"],
+        &["applied_meanwhile"],
+    );
+    check_back(&files, &observed, &these(&["4_d.sql"]), &[], &[]);
+    for nothing in [present(Vec::new()), absent(&[])] {
+        check_back(&files, &nothing, &Last(3), &[], &[]);
+        check_back(&files, &nothing, &after("1"), &[], &[]);
+    }
+}
+
+#[test]
+fn what_cannot_be_rolled_back_is_a_refusal() {
+    use rollback::Goal::Last;
+    let mut some = files(&["1_a.sql", "2_b.sql", "3_c.sql"], None);
+    some.migrations[0] = migration("1_a.sql", "SELECT 'something else';");
+    some.migrations[1] = migration("2_b.sql", "-- new\nSELECT '2_b.sql';");
+    let rows = applied(&["1_a.sql", "2_b.sql", "4_d.sql"]);
+    let mut observed = present(rows);
+    check_back(
+        &some,
+        &observed,
+        &Last(3),
+        &["2_b.sql"],
+        &["nothing_to_roll_back_with", "changed"],
+    );
+    let none = WaysBack::new();
+    let plan = rollback::rollback(&some, &none, &observed, &Last(2));
+    assert_eq!(plan.findings[1].to_string(), "2_b.sql has no way back");
+    observed.read_only = Some("the server is a standby".to_owned());
+    let refused = ["nothing_to_roll_back_with", "read_only"];
+    check_back(&some, &observed, &Last(1), &[], &refused);
+    let mut rows = applied(&["1_a.sql", "2_b.sql"]);
+    rows.push(row("3_c.sql", RowStatus::Running));
+    check_back(
+        &some,
+        &present(rows),
+        &Last(1),
+        &["2_b.sql"],
+        &["applied_in_part"],
+    );
+    let mut rows = applied(&["2_b.sql"]);
+    rows.push(row("3_c.sql", RowStatus::Failed));
+    check_back(&some, &present(rows), &Last(1), &["2_b.sql"], &[]);
+}
+
+#[test]
+fn a_way_back_that_has_begun_comes_first_and_keeps_up_from_going_on() {
+    use rollback::Goal::{After, Last, These};
+    let files = files(&["1_a.sql", "2_b.sql", "3_c.sql"], None);
+    let with = |row: Recorded| {
+        let mut rows = vec![row];
+        rows.extend(applied(&["1_a.sql"]));
+        present(rows)
+    };
+    let after = |version: &str| After(version.to_owned());
+    let failed = with(rolling_back("2_b.sql", 1, Some("an error")));
+    check_back(&files, &failed, &Last(1), &["2_b.sql"], &[]);
+    check_back(&files, &failed, &after("1"), &["2_b.sql"], &[]);
+    check_back(&files, &failed, &after("2"), &[], &["rolling_back"]);
+    check(
+        &files,
+        &failed,
+        &Goal::default(),
+        &["3_c.sql"],
+        &[("rolling_back", Severity::Refusal)],
+    );
+    // The statement that may have committed is the second.
+    let in_doubt = with(rolling_back("2_b.sql", 1, None));
+    check_back(
+        &files,
+        &in_doubt,
+        &Last(1),
+        &["2_b.sql"],
+        &["back_in_doubt"],
+    );
+    let died = with(rolling_back("2_b.sql", 2, None));
+    check_back(&files, &died, &Last(2), &["2_b.sql", "1_a.sql"], &[]);
+    check_back(
+        &files,
+        &died,
+        &These(vec!["1_a.sql".to_owned()]),
+        &["1_a.sql"],
+        &["rolling_back"],
+    );
+    let mut changed = rolling_back("2_b.sql", 2, Some("an error"));
+    changed.steps_done = 1;
+    check_back(
+        &files,
+        &with(changed),
+        &Last(1),
+        &["2_b.sql"],
+        &["back_steps_changed"],
+    );
 }

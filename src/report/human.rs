@@ -62,6 +62,12 @@ pub fn status(plan: &Plan, facts: &Facts, place: &Place) -> String {
             let (name, when) = (Escaped(entry.filename), row.when());
             let _ = writeln!(page, "\n{name} failed on {when}: {}", Escaped(error));
         }
+        if let (State::RollingBack, Some(row)) = (entry.state, entry.row)
+            && let Some(error) = &row.error_message
+        {
+            let name = Escaped(entry.filename);
+            let _ = writeln!(page, "\nthe way back of {name} failed: {}", Escaped(error));
+        }
     }
     let _ = writeln!(page, "\n{}", totals(plan));
     page
@@ -199,6 +205,7 @@ fn totals(plan: &Plan) -> String {
         ("changed", count(&[State::Changed])),
         ("missing", count(&[State::Missing])),
         ("running", count(&[State::Running])),
+        ("rolling back", count(&[State::RollingBack])),
         (
             "pending",
             count(&[State::Pending, State::OutOfOrder, State::Failed]),

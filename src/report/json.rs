@@ -79,6 +79,7 @@ fn word(entry: &Entry) -> &'static str {
 fn state(state: State) -> &'static str {
     match state {
         State::OutOfOrder => "out_of_order",
+        State::RollingBack => "rolling_back",
         state => state.word(),
     }
 }

@@ -98,24 +98,20 @@ impl Report {
             return cure.to_owned();
         }
         // Before the command: behind it, a flag whose value may be left out would take the next word for one.
-        ["repair", "baseline", "up", "status", "reset", "adopt"].iter().fold(
-            cure.to_owned(),
-            |cure, command| {
-                cure.replace(
-                    &format!("onward {command}"),
-                    &format!("onward{} {command}", self.flags),
-                )
-            },
-        )
+        [
+            "repair", "baseline", "up", "status", "reset", "rollback", "new", "adopt",
+        ]
+        .iter()
+        .fold(cure.to_owned(), |cure, command| {
+            cure.replace(
+                &format!("onward {command}"),
+                &format!("onward{} {command}", self.flags),
+            )
+        })
     }
 
     /// The findings of a plan; in a quiet run the refusals only.
-    pub fn findings(&self, plan: &Plan, strict: Strictness) {
-        self.list(&plan.findings, strict);
-    }
-
-    /// Findings in their order; in a quiet run the refusals only.
-    pub fn list(&self, findings: &[Finding], strict: Strictness) {
+    pub fn findings(&self, findings: &[Finding], strict: Strictness) {
         let mut findings = findings.iter().peekable();
         while let Some(finding) = findings.next() {
             let severity = finding.severity(strict);
@@ -280,6 +276,20 @@ impl Report {
         }
     }
 
+    /// A way back is about to run.
+    pub fn rolling_back(&self, file: &str) {
+        if self.verbosity == Verbosity::Verbose {
+            err(&format!("rolling back {}", Escaped(file)));
+        }
+    }
+
+    /// A way back is committed.
+    pub fn rolled_back(&self, file: &str, time: Duration) {
+        if self.verbosity > Verbosity::Quiet {
+            err(&format!("rolled back {} ({})", Escaped(file), Spoken(time)));
+        }
+    }
+
     /// Something of a file was left out, or is otherwise worth a line.
     pub fn notice(&self, text: &str) {
         self.tell(|events| events.notice(text));
@@ -410,13 +420,26 @@ impl Report {
         }
     }
 
+    /// The history holds a way back whose COMMIT was not answered.
+    pub fn rolled_back_after_all(&self, file: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            err(&format!(
+                "rolled back {}: it was committed before the connection was lost",
+                Escaped(file)
+            ));
+        }
+    }
+
     /// Why the run ends.
     pub fn error(&self, error: &Error) {
         let cure = self.pasteable(&error.hint());
         self.tell(|events| events.failed(error, &cure));
         // What begins with a place stays at the start of its line, where editors look for it.
         match error {
-            Error::Files(_) | Error::Migration(_) | Error::BaselineExists(_) => {
+            Error::Files(_)
+            | Error::Migration(_)
+            | Error::WayBack(_)
+            | Error::BaselineExists(_) => {
                 err(&error.to_string());
             }
             Error::Usage { .. }

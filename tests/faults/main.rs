@@ -30,6 +30,7 @@ mod run;
 mod server;
 mod signals;
 mod standby;
+mod ways_back;
 
 /// Says what a test did: in the long form past the test's own capture.
 fn summary(text: &str) {

@@ -41,6 +41,8 @@ mod read_only;
 mod repair;
 mod reset;
 mod rights;
+mod rollback;
+mod rollback_steps;
 mod roundtrips;
 mod secrets;
 mod sections;
