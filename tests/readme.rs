@@ -61,10 +61,10 @@ fn run(blocks: &[Block], database: &str) -> Vec<String> {
         binary.parent().unwrap().display(),
         env::var("PATH").unwrap()
     );
-    let script: String = blocks
+    let scripts = blocks
         .iter()
-        .map(|block| format!("printf '\\1block\\n'\n{}", block.script))
-        .collect();
+        .map(|block| format!("printf '\\1block\\n'\n{}", block.script));
+    let script = scripts.collect::<Vec<_>>().concat();
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new("bash")
         .args(["-euo", "pipefail", "-c", &format!("exec 2>&1\n{script}")])
