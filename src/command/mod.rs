@@ -26,7 +26,7 @@ use crate::database::run_lock::{Locked, RunLock};
 use crate::database::session::{Session, Target};
 use crate::database::survey::{Survey, survey};
 use crate::error::{Error, Escaped, Result, ServerError, Trouble, Typed, exit};
-use crate::migration::folder::{Keep, Location};
+use crate::migration::folder::{Keep, Location, ways_back};
 use crate::migration::{Files, Migration, SchemaFile};
 use crate::plan::{self, Plan, Recorded};
 use crate::report::Report;
@@ -73,7 +73,8 @@ pub fn run<'a>(command: &'a Command, settings: &Settings, report: &Report) -> Re
 /// # Errors
 /// `Error::Files` with everything that makes a file unusable.
 pub fn check_files(location: &Location) -> Result<()> {
-    Files::read(location, Keep::States).map(drop)
+    let files = Files::read(location, Keep::States)?;
+    ways_back(location, files.migrations.iter()).map(drop)
 }
 
 /// What every command begins with: the files, read and checked before anything connects, and the schemas they name.

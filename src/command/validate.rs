@@ -1,14 +1,15 @@
-//! `onward validate`: the files among themselves, and against the history. Writes nothing, and takes no lock.
+//! `onward validate`: the files among themselves, ways back included, and against the history. Writes nothing, and takes no lock.
 
 use super::Ground;
 use crate::error::{Count, Result, exit};
-use crate::migration::folder::Keep;
+use crate::migration::folder::{Keep, ways_back};
 use crate::plan::{Finding, Goal, History, Plan, Reach, Severity, Strictness, plan};
 use crate::report::Report;
 use crate::settings::Settings;
 
 pub(super) fn run(settings: &Settings, report: &Report) -> Result<u8> {
     let ground = Ground::read(settings, Keep::States)?;
+    ways_back(&settings.location, ground.files.migrations.iter())?;
     let (_, seen) = ground.look(settings, &mut ground.patience(settings), report)?;
     let goal = Goal {
         reach: Reach::All,

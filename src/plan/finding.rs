@@ -253,6 +253,7 @@ impl Finding {
             | Finding::NotPending { filename, .. }
             | Finding::LeavesOut { filename, .. }
             | Finding::StepsChanged { filename, .. }
+            | Finding::RollingBack { filename, .. }
             | Finding::InDoubt { filename, .. } => Some(filename),
             _ => None,
         }
@@ -260,6 +261,7 @@ impl Finding {
 
     /// What to do about it, as a sentence or a command that can be pasted.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one cure for each finding")]
     pub fn cure(&self) -> String {
         match self {
             Finding::NoMigrations { .. } => "name the first one like 0001_users.sql".to_owned(),

@@ -332,7 +332,7 @@ fn findings_are_events() {
         json!([
             "missing",
             "002_b.sql",
-            "restore the file from version control"
+            "restore the file from version control, or take it out of the history: onward repair 002_b.sql"
         ])
     );
     let mine = report(json!({"exit_code": 3, "refusals": 1, "error": "refused, for 1 reason"}));

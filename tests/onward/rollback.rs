@@ -157,12 +157,14 @@ fn what_was_applied_out_of_order_goes_in_the_order_of_the_history() {
     assert_eq!(database.applied(), ["0001_a.sql"]);
 }
 
+/// What a rollback must not change of the third row.
+const KEPT: &str = "SELECT filename, version, description, kind, checksum, sql_checksum, started_at, applied_at, \
+    execution_time_ms, statements_done, applied_by, tool_version FROM schema_migrations WHERE id = 3";
+
 #[test]
 fn the_row_stays_as_a_trail() {
     let project = three();
     let database = applied(&project);
-    const KEPT: &str = "SELECT filename, version, description, kind, checksum, sql_checksum, started_at, applied_at, \
-        execution_time_ms, statements_done, applied_by, tool_version FROM schema_migrations WHERE id = 3";
     let before = database.value(KEPT);
     let role = database.role("undoer");
     database.execute(&format!("ALTER ROLE {role} SUPERUSER"));
@@ -410,17 +412,17 @@ fn all_objections_are_listed_at_once_and_nothing_runs() {
         &dedent(
             r"
         refused: 7 migrations cannot be rolled back, for only 6 are applied
-          roll back all of them: onward rollback --dir migrations 6
+          roll back all of them: onward --dir migrations rollback 6
         refused: 0006_g.sql has no way back
-          write a new migration that undoes it: onward new --dir migrations undo g; or a way back, as migrations/0006_g.down.sql
+          write a new migration that undoes it: onward --dir migrations new undo g; or a way back, as migrations/0006_g.down.sql
         refused: 0005_f has no way back
-          write a new migration that undoes it: onward new --dir migrations undo f; or a way back, as migrations/0005_f/down.sql
+          write a new migration that undoes it: onward --dir migrations new undo f; or a way back, as migrations/0005_f/down.sql
         refused: 0004_d e.sql has no way back
-          write a new migration that undoes it: onward new --dir migrations undo d e; or a way back, as migrations/0004_d e.down.sql
+          write a new migration that undoes it: onward --dir migrations new undo d e; or a way back, as migrations/0004_d e.down.sql
         refused: 0003_c.sql changed after it was applied on <when>
-          restore the file, or accept the change: onward repair --dir migrations 0003_c.sql
+          restore the file, or accept the change: onward --dir migrations repair 0003_c.sql
         refused: 0002_b.sql cannot be rolled back, for the file is missing
-          restore the file from version control; or write a new migration that undoes it: onward new --dir migrations undo b
+          restore the file from version control; or write a new migration that undoes it: onward --dir migrations new undo b
         error: refused, for 6 reasons
           nothing was changed
     ",
@@ -454,6 +456,17 @@ fn a_broken_way_back_stops_only_the_rollback() {
         .migration("0003_c.down.sql", "ALTER TABLE b DROP COLUMN y;\nCOMMIT;\n")
         .migration("0001_a.down.sql", "-- migrate:down\nDROP TABLE a;\n");
     let database = applied(&project);
+    let all = r"
+        migrations/0001_a.down.sql:1: a section marker in a file that is a way back as a whole
+          leave the marker out, and what does not lead back
+        migrations/0002_b.down.sql:2: unterminated quoted string begins here
+          close it; nothing of the file was run
+        migrations/0003_c.down.sql:2: COMMIT without a BEGIN before it
+          every file runs in a transaction that onward begins and commits: remove the statement
+          mend the files; nothing was run
+    ";
+    project.run(&database, "validate").gives(2, "", all);
+    project.run_alone("validate").gives(2, "", all);
     project.run(&database, "rollback 2").gives(
         2,
         "",

@@ -57,7 +57,7 @@ fn all_findings_are_listed() {
         warning: 005_other.sql is out of order: 100_g.sql is applied already
           number a new file after the newest applied one
         warning: 003_c.sql was applied on <when>, and the file is missing
-          restore the file from version control
+          restore the file from version control, or take it out of the history: onward repair 003_c.sql
         refused: 006_better.sql was applied under the name 006_f.sql
           rename it back, or accept the new name: onward repair 006_better.sql
     ",
