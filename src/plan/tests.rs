@@ -398,9 +398,14 @@ fn a_plan_is_empty_after_what_it_said_was_done() {
     assert!(!plan(&files, &absent(&[]), &Goal::default()).is_empty());
 }
 
+fn known<'a>(files: &'a Files, ways: &'a WaysBack, rows: &'a [Recorded]) -> repair::Known<'a> {
+    repair::Known { files, ways, rows }
+}
+
 #[test]
 fn a_repair_without_names_does_what_is_safe() {
     use crate::plan::repair::{Repair, all, named};
+    let ways = WaysBack::new();
     let mut files = files(
         &["1_a.sql", "2_b.sql", "3_new.sql", "4_d.sql", "5_steps.sql"],
         None,
@@ -419,7 +424,8 @@ fn a_repair_without_names_does_what_is_safe() {
             Repair::Change(_) => "change",
             Repair::Name { .. } => "name",
             Repair::Failure(_) => "failure",
-            Repair::Death { .. } => "death",
+            Repair::Death { .. } | Repair::WayBackDeath { .. } => "death",
+            Repair::WayBackChange(_) => "change of a way back",
             Repair::Missing(_) => "missing",
             Repair::Left(_) => "left",
             Repair::Nothing(_) => "nothing",
@@ -429,10 +435,13 @@ fn a_repair_without_names_does_what_is_safe() {
     };
     let safe = ["change 1_a.sql", "name 3_new.sql", "failure 4_d.sql"];
     let with = |last: &[&'static str]| [&safe[..], last, &["failure 0_never.sql"]].concat();
-    assert_eq!(shown(all(&files, &rows)), with(&[]));
+    assert_eq!(shown(all(known(&files, &ways, &rows))), with(&[]));
     // A DO block that a run died in is not repeated unasked.
     rows.push(row("5_steps.sql", RowStatus::Running));
-    assert_eq!(shown(all(&files, &rows)), with(&["left 5_steps.sql"]));
+    assert_eq!(
+        shown(all(known(&files, &ways, &rows))),
+        with(&["left 5_steps.sql"])
+    );
     let asked = [
         "5_steps.sql",
         "2_b.sql",
@@ -442,7 +451,7 @@ fn a_repair_without_names_does_what_is_safe() {
         "0_never.sql",
     ];
     assert_eq!(
-        shown(named(&files, &rows, &asked).expect("known names")),
+        shown(named(known(&files, &ways, &rows), &asked).expect("known names")),
         [
             "death 5_steps.sql",
             "nothing 2_b.sql",
@@ -453,7 +462,7 @@ fn a_repair_without_names_does_what_is_safe() {
     );
     for unknown in ["9_x.sql", "schema.sql"] {
         assert_eq!(
-            named(&files, &rows, &[unknown]).expect_err("unknown"),
+            named(known(&files, &ways, &rows), &[unknown]).expect_err("unknown"),
             unknown
         );
     }
@@ -462,9 +471,12 @@ fn a_repair_without_names_does_what_is_safe() {
     rows[last].status = RowStatus::Failed;
     rows[last].steps_done = 1;
     rows[last].sql_checksum = Some(files.migrations[4].file.checksum_of_steps(1));
-    assert_eq!(shown(all(&files, &rows)), with(&[]));
+    assert_eq!(shown(all(known(&files, &ways, &rows))), with(&[]));
     rows[last].sql_checksum = None;
-    assert_eq!(shown(all(&files, &rows)), with(&["left 5_steps.sql"]));
+    assert_eq!(
+        shown(all(known(&files, &ways, &rows))),
+        with(&["left 5_steps.sql"])
+    );
 }
 
 /// A way back of each of these, which runs step by step.
