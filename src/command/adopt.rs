@@ -103,9 +103,9 @@ impl Run<'_> {
     /// Only a database without a history of ours, that can be written to, takes over another.
     fn check(&self, seen: &Survey) -> Result<()> {
         let finding = match (&seen.observed.history, &seen.observed.read_only) {
-            (History::Present(present), _) => Finding::HasHistory {
+            (History::Present(present), _) => Finding::Adoption(Objection::HasHistory {
                 table: present.table.clone(),
-            },
+            }),
             (
                 History::Absent(_)
                 | History::Unusable(Finding::Foreign {

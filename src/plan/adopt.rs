@@ -116,6 +116,10 @@ pub enum Objection {
         tool: Tool,
         sessions: String,
     },
+    /// There is a history of onward's own.
+    HasHistory {
+        table: String,
+    },
     NoTable {
         asked: Option<String>,
     },
@@ -390,6 +394,7 @@ impl Objection {
             | Objection::Ambiguous { .. }
             | Objection::BadName(_)
             | Objection::AtWork { .. }
+            | Objection::HasHistory { .. }
             | Objection::NoTable { .. }
             | Objection::SeveralTables { .. }
             | Objection::NotFiles { .. }
@@ -410,6 +415,7 @@ impl Objection {
             Objection::Ambiguous { .. } => "ambiguous",
             Objection::BadName(_) => "bad_name",
             Objection::AtWork { .. } => "at_work",
+            Objection::HasHistory { .. } => "has_history",
             Objection::NoTable { .. } => "no_foreign_history",
             Objection::SeveralTables { .. } => "several_foreign_histories",
             Objection::NotFiles { .. } => "not_files",
@@ -441,6 +447,7 @@ impl Objection {
                 "rename the files in version control; or have it done: onward adopt --rename-files".to_owned()
             }
             Objection::AtWork { .. } => "let it end, then: onward adopt".to_owned(),
+            Objection::HasHistory { .. } => "see what it holds: onward status".to_owned(),
             Objection::NoTable { .. } => {
                 let words: Vec<&str> = Tool::adoptable().collect();
                 format!(
@@ -538,6 +545,11 @@ impl fmt::Display for Objection {
             Objection::AtWork { tool, sessions } => {
                 write!(f, "{tool} is at work on this database ({sessions})")
             }
+            Objection::HasHistory { table } => write!(
+                f,
+                "this database has a history already, in {}",
+                Escaped(table)
+            ),
             Objection::NoTable { asked: None } => f.write_str(
                 "no other tool keeps a history in this database, as far as onward knows",
             ),

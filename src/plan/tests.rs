@@ -398,14 +398,12 @@ fn a_plan_is_empty_after_what_it_said_was_done() {
     assert!(!plan(&files, &absent(&[]), &Goal::default()).is_empty());
 }
 
-fn known<'a>(files: &'a Files, ways: &'a WaysBack, rows: &'a [Recorded]) -> repair::Known<'a> {
-    repair::Known { files, ways, rows }
-}
-
 #[test]
 fn a_repair_without_names_does_what_is_safe() {
-    use crate::plan::repair::{Repair, all, named};
-    let ways = WaysBack::new();
+    use crate::plan::repair::{Known, Repair, all, named};
+    fn known<'a>(files: &'a Files, ways: &'a WaysBack, rows: &'a [Recorded]) -> Known<'a> {
+        Known { files, ways, rows }
+    }
     let mut files = files(
         &["1_a.sql", "2_b.sql", "3_new.sql", "4_d.sql", "5_steps.sql"],
         None,
@@ -424,8 +422,8 @@ fn a_repair_without_names_does_what_is_safe() {
             Repair::Change(_) => "change",
             Repair::Name { .. } => "name",
             Repair::Failure(_) => "failure",
-            Repair::Death { .. } | Repair::WayBackDeath { .. } => "death",
-            Repair::WayBackChange(_) => "change of a way back",
+            Repair::Death { .. } => "death",
+            Repair::WayBackDeath { .. } | Repair::WayBackChange(_) => "way back",
             Repair::Missing(_) => "missing",
             Repair::Left(_) => "left",
             Repair::Nothing(_) => "nothing",
@@ -433,6 +431,7 @@ fn a_repair_without_names_does_what_is_safe() {
         let line = |repair: &Repair| format!("{} {}", word(repair), repair.filename());
         repairs.iter().map(line).collect()
     };
+    let ways = WaysBack::new();
     let safe = ["change 1_a.sql", "name 3_new.sql", "failure 4_d.sql"];
     let with = |last: &[&'static str]| [&safe[..], last, &["failure 0_never.sql"]].concat();
     assert_eq!(shown(all(known(&files, &ways, &rows))), with(&[]));

@@ -896,7 +896,7 @@ fn a_row_whose_file_is_gone_is_recorded_all_the_same() {
         "Applied 1 migration: 003-u.sql\n",
         r"
         warning: 001-create-t was applied on <when>, and the file is missing
-          restore the file from version control
+          restore the file from version control, or take it out of the history: onward repair 001-create-t
         applied 003-u.sql (<time>)
     ",
     );
@@ -1445,9 +1445,9 @@ fn a_run_that_is_killed_leaves_files_that_the_next_one_knows() {
         "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = 1";
     wait_until("it creates the history", || database.value(waits) == "1");
     running.kill();
-    other.batch_execute("SELECT pg_advisory_unlock(1)").unwrap();
     let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'onward%'";
     wait_until("the server has noticed", || database.value(sessions) == "0");
+    other.batch_execute("SELECT pg_advisory_unlock(1)").unwrap();
     assert_eq!(database.full_dump(), before);
     assert!(project.path("migrations/0001_create_t.sql").exists());
 
