@@ -167,6 +167,11 @@ fn up_and_status_say_that_a_way_back_has_begun() {
           nothing was changed
     ",
     );
+    project.run(&database, "repair 0002_t.sql").gives(
+        0,
+        "left 0002_t.sql as it is: it is done in part; see onward status, then repair it by its name\n",
+        "",
+    );
     assert_eq!(database.full_dump(), before);
 }
 
@@ -186,6 +191,11 @@ fn steps_that_are_done_and_changed_since_are_refused() {
         error: refused, for 1 reason
           nothing was changed
     ",
+    );
+    project.run(&database, "repair").gives(
+        0,
+        "left 0002_t.sql as it is: it is done in part; see onward status, then repair it by its name\n",
+        "",
     );
     project.run(&database, "repair 0002_t.sql").gives(
         0,
