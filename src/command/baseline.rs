@@ -9,7 +9,8 @@ use crate::database::survey::Survey;
 use crate::error::{Count, Error, Escaped, Result, exit};
 use crate::migration::folder::Keep;
 use crate::migration::{Migration, SchemaFile};
-use crate::plan::{self, Finding, History, RowKind};
+use crate::plan::rollback::unfinished;
+use crate::plan::{self, Finding, History, Recorded, RowKind};
 use crate::report::Report;
 use crate::settings::Settings;
 
@@ -144,6 +145,11 @@ fn check(seen: &Survey, told: &Baseline, report: &Report) -> Result<()> {
         History::Present(present) if told.extend == Switch::Absent => Some(Finding::HasHistory {
             table: present.table.clone(),
         }),
+        // Whether its work is done is not known before its way back has ended.
+        History::Present(present) if present.rows.iter().any(Recorded::is_rolling_back) => {
+            let mut rows = present.rows.iter();
+            rows.find(|row| row.is_rolling_back()).map(unfinished)
+        }
         History::Present(present) => read_only().or_else(|| {
             let problems = present.distrust.clone()?;
             let table = present.table.clone();

@@ -291,8 +291,15 @@ fn new_public(facts: &Facts) -> String {
             "ALL",
         )
     };
+    // A rule of pg_hba.conf for the members of a role has PostgreSQL 15 remember what our role is a member of before it
+    // knows the database, whose owner is a member of pg_database_owner. To ask about another role makes it forget.
+    let forget = if facts.version_num >= 150_000 {
+        "SELECT pg_catalog.pg_has_role(''pg_monitor'', ''pg_database_owner'', ''MEMBER''); "
+    } else {
+        ""
+    };
     format!(
-        "SELECT pg_catalog.format('CREATE SCHEMA public AUTHORIZATION %I; COMMENT ON SCHEMA public IS ''standard public \
+        "SELECT pg_catalog.format('{forget}CREATE SCHEMA public AUTHORIZATION %I; COMMENT ON SCHEMA public IS ''standard public \
          schema''; GRANT {rights} ON SCHEMA public TO PUBLIC', {owner}) WHERE NOT EXISTS (SELECT 1 FROM \
          pg_catalog.pg_namespace n WHERE {})",
         a_strangers_public()

@@ -185,7 +185,8 @@ fn order_findings(observed: &Observed, goal: &Goal, wanted: &[&Recorded]) -> Vec
 }
 
 /// A row whose way back has begun, for who wants something else.
-pub(super) fn unfinished(row: &Recorded) -> Finding {
+#[must_use]
+pub fn unfinished(row: &Recorded) -> Finding {
     Finding::RollingBack {
         filename: row.filename.clone(),
         done: row.steps_done,

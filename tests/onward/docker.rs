@@ -4,9 +4,8 @@
 use std::fs;
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
-use std::sync::Once;
 
 use crate::support::{Database, Outcome, Project, wait_until};
 
@@ -130,8 +129,7 @@ fn relay(client: &TcpStream, server: &UnixStream) {
 
 /// A role that owns the database and must give its password.
 fn owner_with_password(database: &Database) -> String {
-    static RULE: Once = Once::new();
-    RULE.call_once(|| ask_for_passwords(database));
+    database.ask_for_passwords();
     let role = database.role("owner");
     database.execute(&format!(
         "ALTER ROLE {role} PASSWORD '{CANARY}'; GRANT asked_for_password TO {role};
@@ -148,24 +146,6 @@ fn owner_with_password(database: &Database) -> String {
             .is_err()
     });
     role
-}
-
-/// Has the server ask the members of a role for their passwords. Nobody else notices, and the file is whole at any time.
-fn ask_for_passwords(database: &Database) {
-    database.execute("CREATE ROLE asked_for_password");
-    let path = database.value("SHOW hba_file");
-    let rules = fs::read_to_string(&path).expect("pg_hba.conf");
-    let owner = fs::metadata(&path).expect("pg_hba.conf");
-    let next = format!("{path}.next");
-    fs::write(
-        &next,
-        format!("local all +asked_for_password scram-sha-256\n{rules}"),
-    )
-    .expect("a file");
-    fs::set_permissions(&next, owner.permissions()).expect("a file");
-    chown(&next, Some(owner.uid()), Some(owner.gid())).expect("a file");
-    fs::rename(&next, &path).expect("a file");
-    database.execute("SELECT pg_reload_conf()");
 }
 
 #[test]

@@ -330,3 +330,28 @@ fn a_rehearsed_baseline_records_nothing() {
     ",
     );
 }
+
+#[test]
+fn a_way_back_that_has_begun_must_end_first() {
+    let (project, database) = (project(), legacy());
+    project
+        .run(&database, "baseline --through 002 -q")
+        .gives(0, "", "");
+    database.execute(
+        "UPDATE schema_migrations SET status = 'running', statements_done = 1 WHERE filename = '002_b.sql'",
+    );
+    let before = database.full_dump();
+    project
+        .run(&database, "baseline --extend --through 003")
+        .gives(
+            3,
+            "",
+            r"
+            refused: 002_b.sql is being rolled back, 1 step done
+              finish it: onward rollback
+            error: refused, for 1 reason
+              nothing was changed
+        ",
+        );
+    assert_eq!(database.full_dump(), before);
+}

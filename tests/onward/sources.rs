@@ -192,18 +192,10 @@ fn it_tells_so_too_where_there_is_no_connection() {
 
 /// A role that must give its password, which is `s3cret`.
 fn role_with_password(database: &Database) -> String {
-    // The first rule that fits counts, so this one goes to the front; it is about members of one role only.
-    let group = "asked_for_password";
-    let hba = database.value("SHOW hba_file");
-    let rules = fs::read_to_string(&hba).unwrap();
-    let first = format!("local all +{group} scram-sha-256\n");
-    if !rules.starts_with(&first) {
-        fs::write(&hba, first + &rules).unwrap();
-        database.execute(&format!("CREATE ROLE {group}; SELECT pg_reload_conf();"));
-    }
+    database.ask_for_passwords();
     let role = database.role("asked");
     database.execute(&format!(
-        "ALTER ROLE {role} PASSWORD 's3cret'; GRANT {group} TO {role}; GRANT ALL ON SCHEMA public TO {role};"
+        "ALTER ROLE {role} PASSWORD 's3cret'; GRANT asked_for_password TO {role}; GRANT ALL ON SCHEMA public TO {role};"
     ));
     role
 }

@@ -1,8 +1,11 @@
 //! A database of the test's own on the server that `tests/with-postgres` started.
 
 use std::cell::{RefCell, RefMut};
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use postgres::{Client, Config, NoTls, SimpleQueryMessage};
@@ -119,6 +122,28 @@ impl Database {
         );
         super::wait_until("nobody is connected", || {
             client.query(&query, &[]).expect("an answer").is_empty()
+        });
+    }
+
+    /// Has the server ask the members of the role `asked_for_password` for their passwords. Nobody else notices.
+    pub(crate) fn ask_for_passwords(&self) {
+        static RULE: Once = Once::new();
+        RULE.call_once(|| {
+            self.execute("CREATE ROLE asked_for_password");
+            let path = self.value("SHOW hba_file");
+            let rules = fs::read_to_string(&path).expect("pg_hba.conf");
+            let owner = fs::metadata(&path).expect("pg_hba.conf");
+            // The first rule that fits counts. The file is whole at any time.
+            let next = format!("{path}.next");
+            let rule = "local all +asked_for_password scram-sha-256\n";
+            fs::write(&next, format!("{rule}{rules}")).expect("a file");
+            fs::set_permissions(&next, owner.permissions()).expect("a file");
+            chown(&next, Some(owner.uid()), Some(owner.gid())).expect("a file");
+            fs::rename(&next, &path).expect("a file");
+            self.execute("SELECT pg_reload_conf()");
+            super::wait_until("the rule is there", || {
+                self.value("SELECT count(*) FROM pg_hba_file_rules WHERE user_name = ARRAY['+asked_for_password']") == "1"
+            });
         });
     }
 
