@@ -257,6 +257,7 @@ pub fn plan<'a>(files: &'a Files, observed: &'a Observed, goal: &Goal) -> Plan<'
     findings.extend(only_finding(&entries, &due, &observed.history, goal));
     if let History::Present(_) = observed.history {
         missing(files, &by_name, &contents, &mut entries, &mut findings);
+        findings.extend(gap(files, rows));
     }
     for next in due
         .iter()
@@ -626,6 +627,25 @@ fn state(
             }
         }
     }
+}
+
+/// Migrations that were squashed into the schema file before this database had them. A version that is no file any more is
+/// reached by a row of it, or of anything that sorts after it.
+fn gap(files: &Files, rows: &[Recorded]) -> Option<Finding> {
+    let through = files.schema.as_ref()?.through()?;
+    let is_beyond = |row: &Recorded| match row.filename.as_str() {
+        SchemaFile::FILENAME => row.version.as_str() >= through,
+        filename => row.version == through || !sorts_through(filename, through),
+    };
+    let applied = || rows.iter().filter(|row| row.status == RowStatus::Applied);
+    if files.has_version(through) || applied().any(is_beyond) {
+        return None;
+    }
+    let migrations = applied().filter(|row| row.filename != SchemaFile::FILENAME);
+    Some(Finding::Gap {
+        through: through.to_owned(),
+        last: migrations.map(|row| row.filename.clone()).max(),
+    })
 }
 
 /// The applied rows whose files are gone: squashed into the schema file, renamed, deleted, or not yet known to an

@@ -37,6 +37,13 @@ pub enum Finding {
     Hazard { place: String, what: String },
     /// Objects, but neither a history nor a schema file.
     NoBaseline { objects: Vec<String> },
+    /// Migrations of which only the schema file tells are not in the history, and never will be.
+    Gap {
+        /// The last migration that the schema file contains.
+        through: String,
+        /// The last one that the history holds.
+        last: Option<String>,
+    },
     /// `--to` a version that the schema file is beyond.
     GoalBelowBaseline { to: String, through: String },
     /// `--only` a file that is not pending.
@@ -159,6 +166,7 @@ impl Finding {
             | Finding::Renamed { .. }
             | Finding::Hazard { .. }
             | Finding::NoBaseline { .. }
+            | Finding::Gap { .. }
             | Finding::GoalBelowBaseline { .. }
             | Finding::NotPending { .. }
             | Finding::Foreign { .. }
@@ -204,6 +212,7 @@ impl Finding {
             Finding::DoBlock { .. } => "do_block",
             Finding::Hazard { .. } => "hazard",
             Finding::NoBaseline { .. } => "no_baseline",
+            Finding::Gap { .. } => "gap",
             Finding::GoalBelowBaseline { .. } => "goal_below_baseline",
             Finding::NotPending { .. } => "not_pending",
             Finding::LeavesOut { .. } => "leaves_out",
@@ -289,12 +298,20 @@ impl Finding {
             Finding::NoBaseline { .. } => "record the migrations that it already contains: onward baseline --through VERSION; or \
                  run all files: onward up --allow-nonempty"
                 .to_owned(),
+            Finding::Gap { .. } => "put the files back and apply them to this database; or, if it contains them all, let that line of the \
+                 schema file name its last migration"
+                .to_owned(),
             Finding::GoalBelowBaseline { .. } => "leave --to out, or name a later version".to_owned(),
             Finding::NotPending { .. } => "see what is pending: onward status".to_owned(),
             Finding::LeavesOut { .. } => "apply all of them in order: onward up".to_owned(),
             Finding::Foreign { tool, .. } if tool.keeps_files() => {
                 "take its history over: onward adopt (--dry-run shows what that does)".to_owned()
             }
+            Finding::Foreign { tool: Tool::Onward, table, .. } => format!(
+                "go on with that history: onward up --table {}; or, if these are the files of another application, begin \
+                 a second one: onward up --allow-nonempty",
+                Shell(table)
+            ),
             Finding::Foreign { standing: Standing::Beside(_), .. } => {
                 "record what that tool has applied already: onward baseline --through VERSION".to_owned()
             }
@@ -477,6 +494,13 @@ impl fmt::Display for Finding {
                     Names(objects)
                 )
             }
+            Finding::Gap { through, last } => write!(
+                f,
+                "the schema file contains the migrations through {}, and their files are gone, but the history of this \
+                 database ends with {}",
+                Escaped(through),
+                Escaped(last.as_deref().unwrap_or("no migration"))
+            ),
             Finding::GoalBelowBaseline { to, through } => {
                 write!(
                     f,

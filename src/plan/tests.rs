@@ -388,6 +388,46 @@ fn what_forbids_to_write_matters_only_if_something_is_due() {
 }
 
 #[test]
+fn a_history_that_ends_below_the_schema_file_has_a_gap() {
+    let squashed = files(
+        &["14_n.sql"],
+        Some("-- onward: baseline through 13\nSELECT 1;"),
+    );
+    let there = |names: &[&str]| present(applied(names));
+    let gap = [("gap", Severity::Refusal)];
+    for short in [&["10_a.sql", "12_c.sql"][..], &[]] {
+        let due = ["14_n.sql"];
+        check(&squashed, &there(short), &Goal::default(), &due, &gap);
+    }
+    // It has the last of them, or something newer, or a schema file that went as far.
+    check(
+        &squashed,
+        &there(&["13_d.sql"]),
+        &Goal::default(),
+        &["14_n.sql"],
+        &[],
+    );
+    check(&squashed, &there(&["14_n.sql"]), &Goal::default(), &[], &[]);
+    let mut schema = row("1_schema.sql", RowStatus::Applied);
+    schema.filename = SchemaFile::FILENAME.to_owned();
+    schema.version = "13".to_owned();
+    check(
+        &squashed,
+        &present(vec![schema]),
+        &Goal::default(),
+        &["14_n.sql"],
+        &[],
+    );
+    // The file is still there, and will run.
+    let whole = files(
+        &["13_d.sql", "14_n.sql"],
+        Some("-- onward: baseline through 13\nSELECT 1;"),
+    );
+    let due = ["13_d.sql", "14_n.sql"];
+    check(&whole, &there(&["12_c.sql"]), &Goal::default(), &due, &[]);
+}
+
+#[test]
 fn a_plan_is_empty_after_what_it_said_was_done() {
     let files = files(
         &["1_a.sql", "2_b.sql"],

@@ -1,5 +1,7 @@
 //! The schema file on a database that has nothing yet.
 
+use std::fs;
+
 use crate::support::{Database, Project};
 
 fn three() -> Project {
@@ -304,5 +306,37 @@ fn objects_of_extensions_and_elsewhere_do_not_make_a_database_a_legacy() {
         applied 002_b.sql (<time>)
         applied 003_c.sql (<time>)
     ",
+    );
+}
+
+#[test]
+fn a_database_that_has_stopped_before_a_squash_is_refused() {
+    let database = Database::new();
+    let project = Project::new()
+        .migration("0001_a.sql", "CREATE TABLE a (id int);")
+        .migration("0002_b.sql", "CREATE TABLE b (id int);");
+    project.run(&database, "up -q --to 0001").gives(0, "", "");
+    let second = fs::read(project.path("migrations/0002_b.sql")).unwrap();
+    project.remove("migrations/0001_a.sql");
+    project.remove("migrations/0002_b.sql");
+    let project = project
+        .schema("-- onward: baseline through 0002\nCREATE TABLE a (id int);\nCREATE TABLE b (id int);\n")
+        .migration("0003_c.sql", "CREATE TABLE c (id int);");
+    project.run(&database, "up").gives(
+        3,
+        "",
+        "
+        refused: the schema file contains the migrations through 0002, and their files are gone, but the history of this database ends with 0001_a.sql
+          put the files back and apply them to this database; or, if it contains them all, let that line of the schema file name its last migration
+        error: refused, for 1 reason
+          nothing was changed
+        ",
+    );
+    assert!(!database.has("c"));
+    let project = project.migration("0002_b.sql", second);
+    project.run(&database, "up -q").gives(0, "", "");
+    assert_eq!(
+        database.applied(),
+        ["0001_a.sql", "0002_b.sql", "0003_c.sql"]
     );
 }
