@@ -35,8 +35,8 @@ pub(super) fn run(settings: &Settings, named: &str, force: Switch, report: &Repo
         contents(session, &seen.facts).map_err(failed("cannot see what is in the database"))
     })?;
     let database = &seen.facts.database;
-    if found.is_template || database == "postgres" {
-        findings.push(Finding::ServersOwn {
+    if found.is_template {
+        findings.push(Finding::Template {
             database: database.clone(),
         });
     }

@@ -102,8 +102,8 @@ pub enum Finding {
     BackInDoubt { filename: String, place: String },
     /// Another database is to be reset than the one that is connected.
     OtherDatabase { connected: String, named: String },
-    /// A database to be reset belongs to the server.
-    ServersOwn { database: String },
+    /// A database to be reset is what new ones are made of.
+    Template { database: String },
     /// Subscriptions with a replication slot stand in the way of a reset.
     Subscribed { subscriptions: Vec<String> },
     /// Others are connected to a database that is to be reset.
@@ -188,7 +188,7 @@ impl Finding {
             | Finding::BackStepsChanged { .. }
             | Finding::BackInDoubt { .. }
             | Finding::OtherDatabase { .. }
-            | Finding::ServersOwn { .. }
+            | Finding::Template { .. }
             | Finding::Subscribed { .. }
             | Finding::InUse { .. }
             | Finding::ReadOnly { .. } => Severity::Refusal,
@@ -236,7 +236,7 @@ impl Finding {
             Finding::BackStepsChanged { .. } => "back_steps_changed",
             Finding::BackInDoubt { .. } => "back_in_doubt",
             Finding::OtherDatabase { .. } => "other_database",
-            Finding::ServersOwn { .. } => "servers_own",
+            Finding::Template { .. } => "template",
             Finding::Subscribed { .. } => "subscribed",
             Finding::InUse { .. } => "in_use",
             Finding::ReadOnly { .. } => "read_only",
@@ -378,7 +378,7 @@ impl Finding {
             Finding::OtherDatabase { connected, .. } => {
                 format!("if it is meant: onward reset --database {}", Shell(connected))
             }
-            Finding::ServersOwn { .. } => "create one for the application (createdb NAME), and connect to that".to_owned(),
+            Finding::Template { .. } => "create one for the application (createdb NAME), and connect to that".to_owned(),
             Finding::Subscribed { subscriptions } => {
                 let drops: Vec<String> = subscriptions.iter().map(|name| format!("DROP SUBSCRIPTION {name};")).collect();
                 format!("drop it first, by itself: {}", drops.join(" "))
@@ -628,9 +628,9 @@ impl fmt::Display for Finding {
                 Escaped(connected),
                 Typed(named)
             ),
-            Finding::ServersOwn { database } => write!(
+            Finding::Template { database } => write!(
                 f,
-                "{} is a database of the server itself, and is not reset",
+                "{} is a template, which new databases are made of, and is not reset",
                 Escaped(database)
             ),
             Finding::Subscribed { subscriptions } => write!(

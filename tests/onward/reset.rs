@@ -434,22 +434,8 @@ fn sessions_that_may_not_be_ended_are_a_refusal() {
 }
 
 #[test]
-fn databases_of_the_server_are_not_reset() {
+fn templates_are_not_reset() {
     let (project, database) = (project(), Database::new());
-    let url = database.url().replace(&database.name, "postgres");
-    project
-        .run_alone("reset --force --database postgres")
-        .at(&database, &url)
-        .gives(
-            3,
-            "",
-            r"
-            refused: postgres is a database of the server itself, and is not reset
-              create one for the application (createdb NAME), and connect to that
-            error: refused, for 1 reason
-              nothing was changed
-        ",
-        );
     let template = |yes| format!("ALTER DATABASE {} IS_TEMPLATE {yes}", database.name);
     database.execute(&template("true"));
     let outcome = reset(&project, &database, "");
@@ -458,7 +444,7 @@ fn databases_of_the_server_are_not_reset() {
         3,
         "",
         r"
-        refused: <database> is a database of the server itself, and is not reset
+        refused: <database> is a template, which new databases are made of, and is not reset
           create one for the application (createdb NAME), and connect to that
         error: refused, for 1 reason
           nothing was changed
