@@ -333,7 +333,9 @@ impl Finding {
             Finding::HasHistory { .. } => "record what it does not hold yet: onward baseline --extend --through VERSION; or see \
                  what it holds: onward status"
                 .to_owned(),
-            Finding::NoHistory => "create it: onward up, or onward baseline".to_owned(),
+            Finding::NoHistory => "create it: onward up; or record what the database contains already: onward baseline --through \
+                 VERSION"
+                .to_owned(),
             Finding::RollingBack { .. } => "finish it: onward rollback".to_owned(),
             Finding::AppliedInPart { filename, .. } => {
                 format!("finish it: onward up; or have it forgotten: onward repair {}", Shell(filename))

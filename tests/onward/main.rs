@@ -38,6 +38,7 @@ mod own_history;
 mod program;
 mod psql;
 mod read_only;
+mod refusals;
 mod repair;
 mod reset;
 mod rights;
