@@ -39,6 +39,7 @@ mod program;
 mod psql;
 mod read_only;
 mod refusals;
+mod rehearsals;
 mod repair;
 mod reset;
 mod rights;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::history::applied;
-use crate::support::{Database, Project, Run, dedent, wait_until};
+use crate::support::{Database, Outcome, Project, Run, dedent, wait_until};
 use crate::up::three;
 
 /// What was refused, and where.
@@ -757,4 +757,327 @@ fn a_role_that_may_write_answers_a_database_that_takes_no_writes() {
     database.execute(&format!(
         "REASSIGN OWNED BY {writer} TO postgres; DROP OWNED BY {writer}; DROP ROLE {writer}"
     ));
+}
+
+/// The end of a run: its exit code, and the last lines of stderr.
+#[track_caller]
+fn ends(outcome: &Outcome, code: i32, stderr: &str) {
+    outcome.exits(code);
+    assert!(outcome.stderr.ends_with(&dedent(stderr)), "{outcome}");
+}
+
+#[test]
+fn a_file_that_ends_its_own_connection_is_not_tried_for_ever() {
+    let (project, database) = one_recorded();
+    let text = "SELECT pg_terminate_backend(pg_backend_pid());";
+    project.write("migrations/002_b.sql", text);
+    let outcome = project.run(&database, "").outcome();
+    // Whether the server's last word is read depends on chance.
+    let error = "\nerror: the connection was lost 5 times at 002_b.sql, and it is not done: ";
+    assert!(outcome.stderr.contains(error), "{outcome}");
+    let cure = "see the log of the server; a statement of the file may end its own connection";
+    ends(&outcome, 4, &format!("  {cure}\n"));
+    assert_eq!(database.applied(), ["001_a.sql"]);
+    project.write("migrations/002_b.sql", "CREATE TABLE b (x int);");
+    project.run(&database, "-q").gives(0, "", "");
+}
+
+#[test]
+fn a_server_without_a_place_is_asked_again_later() {
+    let (project, database) = one_recorded();
+    let runner = database.role("runner");
+    database.execute(&format!(
+        "GRANT ALL ON schema_migrations TO {runner}; GRANT CREATE ON SCHEMA public TO {runner}; \
+         ALTER ROLE {runner} CONNECTION LIMIT 0"
+    ));
+    let run = |arguments: &str| project.run_alone(arguments).on_as(&database, &runner);
+    run("--max-wait 50ms").gives(
+        4,
+        "",
+        r#"
+        error: cannot connect to <database>_runner@<server>/<database>: FATAL: too many connections for role "<database>_runner" (53300)
+          the server has no free connection; run onward again later
+    "#,
+    );
+    database.execute(&format!("ALTER ROLE {runner} CONNECTION LIMIT 2"));
+    // The connection is lost at work, and then there is no place.
+    project.write(
+        "migrations/002_b.sql",
+        "CREATE TABLE b (x int);\nSELECT pg_sleep(60);",
+    );
+    let running = run("--max-wait 300ms").start();
+    let at_work =
+        "FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    wait_until("the migration is at work", || {
+        database.value(&format!("SELECT count(*) {at_work}")) == "1"
+    });
+    database.execute(&format!("ALTER ROLE {runner} CONNECTION LIMIT 0"));
+    database.execute(&format!("SELECT pg_terminate_backend(pid) {at_work}"));
+    ends(
+        &running.outcome(),
+        4,
+        r#"
+        error: the connection was lost at 002_b.sql, and it is not known whether it was committed: FATAL: too many connections for role "<database>_runner" (53300)
+          run onward again when the server answers; it reads the history before it does anything
+    "#,
+    );
+    database.execute(&format!("ALTER ROLE {runner} CONNECTION LIMIT 2"));
+    project.write("migrations/002_b.sql", "CREATE TABLE b (x int);");
+    run("-q").gives(0, "", "");
+    assert_eq!(database.applied().len(), 3);
+}
+
+#[test]
+fn what_the_server_refuses_beside_the_files_is_told_with_its_statement() {
+    let (project, database) = (three(), Database::new());
+    database.execute(
+        "CREATE FUNCTION pg_temp.no() RETURNS int LANGUAGE sql AS 'SELECT 1'; \
+         CREATE SCHEMA guard; CREATE FUNCTION guard.no() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'not today'; END$$; \
+         CREATE EVENT TRIGGER no ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION guard.no()",
+    );
+    project.run(&database, "--allow-nonempty").gives(
+        3,
+        "",
+        r"
+        error: cannot create the history table public.schema_migrations: ERROR: not today (P0001)
+          that statement changed nothing; run onward again when it is mended
+    ",
+    );
+    assert!(!database.has("schema_migrations"));
+    database.execute("DROP EVENT TRIGGER no");
+    project
+        .run(&database, "--allow-nonempty -q")
+        .gives(0, "", "");
+}
+
+#[test]
+fn a_lock_that_is_not_to_be_had_is_asked_for_again() {
+    let (project, database) = one_recorded();
+    let mut other = database.connect();
+    other
+        .batch_execute("SET application_name = 'app'; BEGIN; LOCK TABLE a")
+        .unwrap();
+    project.write("migrations/002_b.sql", "ALTER TABLE a ADD COLUMN y int;");
+    let outcome = project
+        .run(&database, "--lock-timeout 50ms --max-wait 300ms")
+        .outcome();
+    outcome.exits(5);
+    let error = "\nerror: gave up waiting for the locks of 002_b.sql after <time>; ";
+    assert!(outcome.stderr.contains(error), "{outcome}");
+    let cure = "\n  run onward again later, or wait longer with --max-wait\n";
+    assert!(outcome.stderr.ends_with(cure), "{outcome}");
+    other.batch_execute("ROLLBACK").unwrap();
+    project.run(&database, "-q").gives(0, "", "");
+}
+
+#[test]
+fn without_a_schema_the_history_is_given_one() {
+    let (project, database) = (three(), Database::new());
+    database.execute(&format!(
+        "ALTER DATABASE {} SET search_path = missing",
+        database.name
+    ));
+    let project = project.migration("001_a.sql", "CREATE TABLE public.a (x int);");
+    project.remove("migrations/002_b.sql");
+    project.remove("migrations/003_c.sql");
+    let text = dedent(
+        r"
+        error: no schema of the search_path exists, so there is no place for the history table
+          name one, and it will be created: onward --table SCHEMA.schema_migrations
+    ",
+    );
+    for arguments in ["", "baseline --through 001"] {
+        project.run(&database, arguments).gives(2, "", &text);
+    }
+    let none = Refusal {
+        project: &project,
+        database: &database,
+        text,
+    };
+    none.cured_with(
+        "onward --table SCHEMA.schema_migrations",
+        ("SCHEMA", "ops"),
+        "Applied 1 migration: 001_a.sql\n",
+        "applied 001_a.sql (<time>)\n",
+    );
+}
+
+#[test]
+fn a_baseline_without_a_schema_file_names_its_version() {
+    let (project, database) = (three(), Database::new());
+    let text = dedent(
+        r"
+        error: there is no schema file, so the migrations to record must be named
+          name the last one that the database contains: onward --dir migrations baseline --through VERSION
+    ",
+    );
+    project
+        .run(&database, "--dir migrations baseline")
+        .gives(2, "", &text);
+    let unnamed = Refusal {
+        project: &project,
+        database: &database,
+        text,
+    };
+    unnamed.cured_with(
+        "onward --dir migrations baseline --through VERSION",
+        ("VERSION", "001"),
+        "recorded 001_a.sql\nRecorded 1 migration without running them\n",
+        "",
+    );
+}
+
+#[test]
+fn wrong_usage_is_named() {
+    for (arguments, message) in [
+        ("up --", "there is no program behind --"),
+        (
+            "up --dry-run -- app",
+            "--dry-run runs nothing, so no program may follow",
+        ),
+        (
+            "status -- app",
+            r#"-- PROGRAM belongs to "up", not to "status""#,
+        ),
+        (
+            "up --only 1.sql --to 1",
+            "--only names one file, so --to has no meaning",
+        ),
+        (
+            "up --list",
+            r#"--list is a command of its own, another name of "status""#,
+        ),
+        ("status 3", r#"unexpected argument "3""#),
+        ("validate 001_a.sql", r#"unexpected argument "001_a.sql""#),
+        (
+            "validate --dry-run",
+            r#"--dry-run belongs to "up" and "rollback" and "baseline" and "repair" and "adopt", not to "validate""#,
+        ),
+        ("new", "new needs a name"),
+        ("new --down", "new needs a name"),
+        ("rollback x", r#""x" is no number of migrations"#),
+        ("rollback 0", r#""0" is no number of migrations"#),
+        ("rollback -1", "unknown option -1"),
+        ("rollback 1 2", "rollback takes one number of migrations"),
+        (
+            "rollback 2 --to 3",
+            "give a number of migrations or --to VERSION, not both",
+        ),
+        (
+            "rollback --through 3",
+            r#"--through belongs to "baseline", not to "rollback""#,
+        ),
+        (
+            "up --through 3",
+            r#"--through belongs to "baseline", not to "up""#,
+        ),
+        (
+            "repair --extend",
+            r#"--extend belongs to "baseline", not to "repair""#,
+        ),
+        (
+            "reset --database x --dry-run",
+            r#"--dry-run belongs to "up" and "rollback" and "baseline" and "repair" and "adopt", not to "reset""#,
+        ),
+        (
+            "reset",
+            "reset drops all that is in a database: confirm its name with --database NAME",
+        ),
+        ("up --force", r#"--force belongs to "reset", not to "up""#),
+        (
+            "baseline --from sqlx",
+            r#"--from belongs to "adopt", not to "baseline""#,
+        ),
+        ("adopt sqlx", r#"unexpected argument "sqlx""#),
+        ("adopt --from", "--from needs a value"),
+        (
+            "repair --down",
+            r#"--down belongs to "new", not to "repair""#,
+        ),
+    ] {
+        let stderr = format!("error: {message}\n  see onward --help, or onward COMMAND --help\n");
+        three().run_alone(arguments).gives(2, "", &stderr);
+    }
+}
+
+#[test]
+fn a_checksum_of_an_unknown_kind_is_a_warning() {
+    let project = three();
+    let database = Database::with(
+        "CREATE TABLE a (x int); CREATE TABLE schema_migrations (name text, applied_at timestamptz, checksum text); \
+         INSERT INTO schema_migrations VALUES ('001_a.sql', now(), 'crc:17')",
+    );
+    project.run(&database, "adopt").gives(
+        0,
+        r"
+        adopted 001_a.sql
+        renamed the table public.schema_migrations to public.schema_migrations_hand_made
+        Adopted 1 migration from a hand-made runner; 2 pending
+    ",
+        r"
+        warning: a hand-made runner keeps a checksum of 001_a.sql that onward cannot compare
+          make sure that the file is the one that was applied
+    ",
+    );
+    let there = refused(
+        &project,
+        &database,
+        "adopt",
+        r"
+        refused: this database has a history already, in public.schema_migrations
+          see what it holds: onward status
+    ",
+    );
+    there.cured_by(
+        "onward status",
+        r"
+        database  <database> (postgres@<server>/<database>, PostgreSQL <version>)
+        history   public.schema_migrations
+        baseline  none
+
+        state  file  description  applied at  time  by
+        adopted  001_a.sql  a  <when>  postgres
+        pending  002_b.sql  b
+        pending  003_c.sql  c
+
+        3 migrations: 1 applied, 2 pending
+    ",
+        "",
+    );
+}
+
+#[test]
+fn a_history_to_take_over_is_chosen_as_printed() {
+    let table = "(id serial, name varchar(255) NOT NULL, run_on timestamp NOT NULL)";
+    let project = three();
+    let database = Database::with(&format!(
+        "CREATE SCHEMA x; CREATE SCHEMA y; CREATE TABLE x.pgmigrations {table}; CREATE TABLE y.pgmigrations {table}; \
+         CREATE TABLE x.goose_db_version (id serial, version_id bigint NOT NULL, is_applied boolean NOT NULL, tstamp timestamp); \
+         INSERT INTO y.pgmigrations (name, run_on) VALUES ('001_a', now())"
+    ));
+    let text = r"
+        refused: several tools keep a history in this database: goose in x.goose_db_version, node-pg-migrate in x.pgmigrations, node-pg-migrate in y.pgmigrations
+          choose one: onward adopt --from goose, or onward adopt --from x.pgmigrations, or onward adopt --from y.pgmigrations
+    ";
+    refused(&project, &database, "adopt", text).cured_by(
+        "onward adopt --from y.pgmigrations",
+        "adopted 001_a.sql\nAdopted 1 migration from node-pg-migrate; 2 pending\n",
+        "",
+    );
+    let (project, database) = (three(), Database::with("CREATE TABLE a (x int)"));
+    let none = refused(
+        &project,
+        &database,
+        "adopt --from goose",
+        r#"
+        refused: there is no history of "goose" in this database
+          looked in all schemas for the tables of hand-made, dbmate, rails, golang-migrate, goose, sqlx, node-pg-migrate, diesel, refinery, flyway, prisma, tern, supabase, atlas, sql-migrate, graphile-migrate, geni, ecto, yandex-pgmigrate, postgres-migrations; record what is applied already: onward baseline --through VERSION
+    "#,
+    );
+    none.cured_with(
+        "onward baseline --through VERSION",
+        ("VERSION", "001"),
+        "recorded 001_a.sql\nRecorded 1 migration without running them\n",
+        "",
+    );
 }
