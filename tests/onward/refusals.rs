@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::history::applied;
-use crate::support::{Database, Outcome, Project, Run, dedent, wait_until};
+use crate::support::{Database, Outcome, Project, Proxy, Run, dedent, wait_until};
 use crate::up::three;
 
 /// What was refused, and where.
@@ -883,10 +883,13 @@ fn without_a_schema_the_history_is_given_one() {
     let text = dedent(
         r"
         error: no schema of the search_path exists, so there is no place for the history table
-          name one, and it will be created: onward --table SCHEMA.schema_migrations
+          name one, and it will be created: onward --dir migrations --table SCHEMA.schema_migrations
     ",
     );
-    for arguments in ["", "baseline --through 001"] {
+    for arguments in [
+        "--dir migrations",
+        "--dir migrations baseline --through 001",
+    ] {
         project.run(&database, arguments).gives(2, "", &text);
     }
     let none = Refusal {
@@ -895,7 +898,7 @@ fn without_a_schema_the_history_is_given_one() {
         text,
     };
     none.cured_with(
-        "onward --table SCHEMA.schema_migrations",
+        "onward --dir migrations --table SCHEMA.schema_migrations",
         ("SCHEMA", "ops"),
         "Applied 1 migration: 001_a.sql\n",
         "applied 001_a.sql (<time>)\n",
@@ -1080,4 +1083,180 @@ fn a_history_to_take_over_is_chosen_as_printed() {
         "recorded 001_a.sql\nRecorded 1 migration without running them\n",
         "",
     );
+}
+
+#[test]
+fn a_way_back_whose_rest_is_gone_is_restored_or_left_undone() {
+    let (project, database) = with_ways_back();
+    let back = "-- onward: no-transaction\nSELECT 1;\nSELECT nonsense;\nDROP TABLE c;\n";
+    project.write("migrations/003_c.down.sql", back);
+    project.run(&database, "rollback -q").outcome().exits(1);
+    project.remove("migrations/003_c.down.sql");
+    project.rename("migrations/003_c.sql", "003_c.sql");
+    refused(
+        &project,
+        &database,
+        "rollback",
+        r"
+        refused: 003_c.sql is being rolled back, and the file is missing
+          restore the file from version control
+    ",
+    );
+    let stays = "left 003_c.sql as it is: its way back has begun, and its file is missing; restore it, then: onward rollback\n";
+    project
+        .run(&database, "repair 003_c.sql")
+        .gives(0, stays, "");
+    project.rename("003_c.sql", "migrations/003_c.sql");
+    let gone = refused(
+        &project,
+        &database,
+        "rollback",
+        r"
+        refused: 003_c.sql is being rolled back, and the rest of its way back is missing
+          restore migrations/003_c.down.sql; or leave the rest of it undone, so that the migration counts as applied: onward repair 003_c.sql
+    ",
+    );
+    gone.cured_by(
+        "onward repair 003_c.sql",
+        "all of the way back of 003_c.sql will run again\n",
+        "",
+    );
+    project.run(&database, "up").gives(
+        0,
+        "Applied 0 migrations: the database is up to date (3 applied)\n",
+        "",
+    );
+}
+
+#[test]
+fn a_history_of_another_role_is_given_as_printed() {
+    let (project, database) = one_recorded();
+    let (runner, other) = (database.role("runner"), database.role("other"));
+    database.execute(&format!(
+        "GRANT ALL ON schema_migrations TO {runner}; GRANT CREATE ON SCHEMA public TO {runner}, {other}; \
+         ALTER TABLE schema_migrations OWNER TO {other}"
+    ));
+    let refusal = Refusal {
+        project: &project,
+        database: &database,
+        text: dedent(
+            r"
+            refused: the history public.schema_migrations cannot be trusted: it is owned by <database>_other
+              connect as that role; or give the table to yours: ALTER TABLE public.schema_migrations OWNER TO ROLE;
+            error: refused, for 1 reason
+              nothing was changed
+        ",
+        ),
+    };
+    let as_role = |role: &str, arguments: &str| project.run_alone(arguments).on_as(&database, role);
+    as_role(&runner, "").gives(3, "", &refusal.text);
+    as_role(&other, "--to 002 -q").gives(0, "", "");
+    let statement = "ALTER TABLE public.schema_migrations OWNER TO ROLE;";
+    assert!(refusal.text.contains(statement));
+    database.execute(&statement.replace("ROLE", &runner));
+    as_role(&runner, "-q").gives(0, "", "");
+    assert_eq!(database.applied().len(), 3);
+}
+
+#[test]
+fn reset_needs_two_connections() {
+    let (project, database) = (three(), Database::new());
+    let owner = database.role("owner");
+    database.execute(&format!(
+        "ALTER DATABASE {} OWNER TO {owner}; ALTER ROLE {owner} CONNECTION LIMIT 1",
+        database.name
+    ));
+    let run = || {
+        let arguments = format!("reset --max-wait 100ms --database {}", database.name);
+        let run = project.run_alone(&arguments).on_as(&database, &owner);
+        database.disconnect();
+        run
+    };
+    run().gives(
+        4,
+        "",
+        r"
+        error: there is no second connection to be had, and reset needs two
+          nothing was changed; run onward again when the server has a free connection
+    ",
+    );
+    database.execute(&format!("ALTER ROLE {owner} CONNECTION LIMIT 2"));
+    run().outcome().exits(0);
+    assert_eq!(database.applied().len(), 3);
+}
+
+#[test]
+fn an_unknown_version_or_file_is_named() {
+    let (project, database) = one_recorded();
+    for (arguments, message, hint) in [
+        (
+            "--to 2",
+            r#"--to "2": no migration in migrations has this version"#,
+            "write the digits as the file name has them, zeros included",
+        ),
+        (
+            "baseline --through 2",
+            r#"--through "2": no migration in migrations has this version"#,
+            "write the digits as the file name has them, zeros included",
+        ),
+        (
+            "rollback --to 2",
+            r#"--to "2": neither a migration in migrations nor one in the history has this version"#,
+            "write the digits as the file name has them, zeros included",
+        ),
+        (
+            "up --only 2.sql",
+            r#"--only "2.sql": no migration in migrations has this name"#,
+            "name a file as onward status shows it",
+        ),
+        (
+            "repair 2.sql",
+            r#""2.sql" is no migration in migrations"#,
+            "name a file as onward status shows it",
+        ),
+    ] {
+        let stderr = format!("error: {message}\n  {hint}\n");
+        project.run(&database, arguments).gives(2, "", &stderr);
+    }
+}
+
+#[test]
+fn the_flags_of_the_run_are_repeated_once() {
+    let (project, database) = (three(), Database::new());
+    project.run(&database, "--table log -q").gives(0, "", "");
+    project.write("migrations/001_a.sql", "SELECT 1;");
+    let changed = refused(
+        &project,
+        &database,
+        "--table log --dir migrations",
+        r"
+        refused: 001_a.sql changed after it was applied on <when>
+          restore the file, or accept the change: onward --dir migrations --table log repair 001_a.sql
+    ",
+    );
+    changed.cured_by(
+        "onward --dir migrations --table log repair 001_a.sql",
+        "accepted the text of 001_a.sql as it is now\n",
+        "",
+    );
+    let proxy = Proxy::refusing(&database, 2, "57P03", "the database system is starting up");
+    let outcome = project
+        .run_alone("--table log")
+        .at(&database, &proxy.url(&database))
+        .outcome();
+    let cure = "let it wait: onward --table log --wait";
+    outcome.exits(4);
+    assert!(
+        outcome.stderr.ends_with(&format!(", or {cure}\n")),
+        "{outcome}"
+    );
+    let starting = Refusal {
+        project: &project,
+        database: &database,
+        text: outcome.stderr,
+    };
+    let run = starting.typed("onward --table log --wait", ("", ""));
+    let outcome = run.env("DATABASE_URL", &proxy.url(&database)).outcome();
+    let up_to_date = "Applied 0 migrations: the database is up to date (3 applied)\n";
+    assert_eq!(outcome.exits(0).stdout, up_to_date, "{outcome}");
 }
