@@ -147,7 +147,7 @@ fn statement(table: &HistoryTable, repair: &Repair) -> String {
             filename,
             "its file was missing, and it was removed by repair",
         ),
-        Repair::Left(_) | Repair::Nothing(_) => String::new(),
+        Repair::Left(_) | Repair::Gone(_) | Repair::Nothing(_) => String::new(),
     }
 }
 
@@ -193,6 +193,9 @@ fn sentence(repair: &Repair, rehearsal: Rehearsal) -> String {
         }
         Repair::Left(_) => format!(
             "left {filename} as it is: it is done in part; see onward status, then repair it by its name"
+        ),
+        Repair::Gone(_) => format!(
+            "left {filename} as it is: its way back has begun, and its file is missing; restore it, then: onward rollback"
         ),
         Repair::Nothing(_) => format!("{filename}: nothing to repair"),
     }

@@ -62,7 +62,7 @@ pub(super) fn run(settings: &Settings, named: &str, force: Switch, report: &Repo
     }
     let locked = lock.open_second(ground.target, &mut patience)?;
     if !locked.has_run_lock() {
-        return Err(Error::Usage {
+        return Err(Error::Unreachable {
             message: "there is no second connection to be had, and reset needs two".to_owned(),
             hint: "nothing was changed; run onward again when the server has a free connection"
                 .to_owned(),

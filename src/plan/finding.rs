@@ -94,6 +94,11 @@ pub enum Finding {
     NothingToRollBackWith { filename: String },
     /// A file to be rolled back has no way back; `place` is where one could be.
     NoWayBack { filename: String, place: String },
+    /// A way back has begun, and the rest of it is gone: the file at `path`, or the migration itself.
+    RestOfWayBackGone {
+        filename: String,
+        path: Option<String>,
+    },
     /// A way back without statements.
     EmptyWayBack { path: String },
     /// The steps of a way back that are done are others now.
@@ -185,6 +190,7 @@ impl Finding {
             | Finding::AppliedMeanwhile { .. }
             | Finding::NothingToRollBackWith { .. }
             | Finding::NoWayBack { .. }
+            | Finding::RestOfWayBackGone { .. }
             | Finding::BackStepsChanged { .. }
             | Finding::BackInDoubt { .. }
             | Finding::OtherDatabase { .. }
@@ -232,6 +238,7 @@ impl Finding {
             Finding::AppliedMeanwhile { .. } => "applied_meanwhile",
             Finding::NothingToRollBackWith { .. } => "nothing_to_roll_back_with",
             Finding::NoWayBack { .. } => "no_way_back",
+            Finding::RestOfWayBackGone { .. } => "rest_of_way_back_gone",
             Finding::EmptyWayBack { .. } => "empty_way_back",
             Finding::BackStepsChanged { .. } => "back_steps_changed",
             Finding::BackInDoubt { .. } => "back_in_doubt",
@@ -327,8 +334,8 @@ impl Finding {
                 let open = schema.as_ref().map(|schema| format!("GRANT USAGE ON SCHEMA {schema} TO {role}; "));
                 format!("as its owner: {}GRANT SELECT ON {table} TO {role};", open.unwrap_or_default())
             }
-            Finding::Distrusted { problems, .. } if problems.starts_with("is owned by") => {
-                "connect as that role, or give the table to yours: ALTER TABLE ... OWNER TO ...".to_owned()
+            Finding::Distrusted { table, problems } if problems.starts_with("is owned by") => {
+                format!("connect as that role; or give the table to yours: ALTER TABLE {table} OWNER TO ROLE;")
             }
             Finding::Distrusted { table, problems } if problems.starts_with("does not let") => {
                 let role = problems.trim_start_matches("does not let ").split(" INSERT").next();
@@ -350,7 +357,9 @@ impl Finding {
             Finding::HasHistory { .. } => "record what it does not hold yet: onward baseline --extend --through VERSION; or see \
                  what it holds: onward status"
                 .to_owned(),
-            Finding::NoHistory => "create it: onward up, or onward baseline".to_owned(),
+            Finding::NoHistory => "create it: onward up; or record what the database contains already: onward baseline --through \
+                 VERSION"
+                .to_owned(),
             Finding::RollingBack { .. } => "finish it: onward rollback".to_owned(),
             Finding::AppliedInPart { filename, .. } => {
                 format!("finish it: onward up; or have it forgotten: onward repair {}", Shell(filename))
@@ -366,6 +375,12 @@ impl Finding {
                 undoing(filename),
                 Escaped(place)
             ),
+            Finding::RestOfWayBackGone { filename, path: Some(path) } => format!(
+                "restore {}; or leave the rest of it undone, so that the migration counts as applied: onward repair {}",
+                Escaped(path),
+                Shell(filename)
+            ),
+            Finding::RestOfWayBackGone { path: None, .. } => "restore the file from version control".to_owned(),
             Finding::EmptyWayBack { .. } => "only the history will change".to_owned(),
             Finding::BackStepsChanged { filename, .. } => format!(
                 "restore its beginning; or have all of it run again: onward repair {}",
@@ -609,6 +624,15 @@ impl fmt::Display for Finding {
             Finding::NoWayBack { filename, .. } => {
                 write!(f, "{} has no way back", Escaped(filename))
             }
+            Finding::RestOfWayBackGone { filename, path } => write!(
+                f,
+                "{} is being rolled back, and {} is missing",
+                Escaped(filename),
+                match path {
+                    Some(_) => "the rest of its way back",
+                    None => "the file",
+                }
+            ),
             Finding::EmptyWayBack { path } => {
                 write!(f, "the way back in {} holds no statement", Escaped(path))
             }

@@ -33,6 +33,8 @@ pub enum Repair<'a> {
     Missing(&'a str),
     /// It was done in part; what to do about the rest is not for us to decide.
     Left(&'a str),
+    /// Its way back has begun, and its file is gone.
+    Gone(&'a str),
     /// There is nothing to repair.
     Nothing(&'a str),
 }
@@ -50,6 +52,7 @@ impl Repair<'_> {
             Repair::Failure(name)
             | Repair::Missing(name)
             | Repair::Left(name)
+            | Repair::Gone(name)
             | Repair::Nothing(name) => name,
         }
     }
@@ -57,7 +60,7 @@ impl Repair<'_> {
     /// Whether it changes the history.
     #[must_use]
     pub fn writes(&self) -> bool {
-        !matches!(self, Repair::Left(_) | Repair::Nothing(_))
+        !matches!(self, Repair::Left(_) | Repair::Gone(_) | Repair::Nothing(_))
     }
 }
 
@@ -206,7 +209,7 @@ fn without_file<'a>(known: Known<'a>, filename: &str) -> Option<Repair<'a>> {
     let Known { files, rows, .. } = known;
     let row = latest(rows, filename).filter(|row| row.filename != SchemaFile::FILENAME)?;
     if row.is_rolling_back() {
-        return Some(Repair::Left(&row.filename));
+        return Some(Repair::Gone(&row.filename));
     }
     if row.status != RowStatus::Applied {
         return Some(Repair::Failure(&row.filename));

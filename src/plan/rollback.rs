@@ -206,6 +206,12 @@ fn in_part(row: &Recorded) -> Option<Finding> {
 fn undo<'a>(files: &'a Files, ways: &'a WaysBack, row: &Recorded) -> Result<Undo<'a>, Finding> {
     let filename = || row.filename.clone();
     let Some(migration) = file_of(files, row) else {
+        if row.is_rolling_back() {
+            return Err(Finding::RestOfWayBackGone {
+                filename: filename(),
+                path: None,
+            });
+        }
         return Err(Finding::NothingToRollBackWith {
             filename: filename(),
         });
@@ -219,6 +225,12 @@ fn undo<'a>(files: &'a Files, ways: &'a WaysBack, row: &Recorded) -> Result<Undo
     }
     let way_back = ways.get(&row.filename).and_then(Option::as_ref);
     let Some(way_back) = way_back else {
+        if row.is_rolling_back() {
+            return Err(Finding::RestOfWayBackGone {
+                filename: filename(),
+                path: Some(place(files, migration)),
+            });
+        }
         return Err(Finding::NoWayBack {
             filename: filename(),
             place: place(files, migration),

@@ -466,6 +466,7 @@ fn a_repair_without_names_does_what_is_safe() {
             Repair::WayBackDeath { .. } | Repair::WayBackChange(_) => "way back",
             Repair::Missing(_) => "missing",
             Repair::Left(_) => "left",
+            Repair::Gone(_) => "gone",
             Repair::Nothing(_) => "nothing",
         };
         let line = |repair: &Repair| format!("{} {}", word(repair), repair.filename());

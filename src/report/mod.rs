@@ -45,6 +45,11 @@ const RED: &str = "31;1";
 const YELLOW: &str = "33;1";
 const CYAN: &str = "36";
 
+/// What stands behind `onward` in a command that a cure names, to be repeated with the flags of this run.
+const REPEATING: [&str; 10] = [
+    "repair", "baseline", "up", "status", "reset", "rollback", "new", "adopt", "--wait", "--table",
+];
+
 impl Report {
     /// A report in this voice.
     #[must_use]
@@ -97,16 +102,13 @@ impl Report {
         if self.flags.is_empty() {
             return cure.to_owned();
         }
-        // Before the command: behind it, a flag whose value may be left out would take the next word for one.
-        [
-            "repair", "baseline", "up", "status", "reset", "rollback", "new", "adopt",
-        ]
-        .iter()
-        .fold(cure.to_owned(), |cure, command| {
-            cure.replace(
-                &format!("onward {command}"),
-                &format!("onward{} {command}", self.flags),
-            )
+        let repeats = |rest: &str| REPEATING.iter().any(|word| rest.starts_with(word));
+        let mut parts = cure.split("onward ");
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |cure, rest| {
+            // Before the command: behind it, a flag whose value may be left out would take the next word for one.
+            let flags = if repeats(rest) { &self.flags } else { "" };
+            format!("{cure}onward{flags} {rest}")
         })
     }
 

@@ -38,6 +38,8 @@ mod own_history;
 mod program;
 mod psql;
 mod read_only;
+mod refusals;
+mod rehearsals;
 mod repair;
 mod reset;
 mod rights;

@@ -185,7 +185,7 @@ fn it_needs_a_history() {
         outcome.exits(code);
         assert!(
             outcome.stderr.starts_with(
-                "refused: this database has no history yet\n  create it: onward up, or onward baseline\n"
+                "refused: this database has no history yet\n  create it: onward up; or record what the database contains already: onward baseline --through VERSION\n"
             ),
             "{outcome}"
         );

@@ -196,7 +196,7 @@ fn there_is_nothing_to_repair() {
         "",
         r"
         refused: this database has no history yet
-          create it: onward up, or onward baseline
+          create it: onward up; or record what the database contains already: onward baseline --through VERSION
         error: refused, for 1 reason
           nothing was changed
     ",

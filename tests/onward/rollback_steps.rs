@@ -161,8 +161,8 @@ fn up_and_status_say_that_a_way_back_has_begun() {
         3,
         "",
         r"
-        refused: 0002_t.sql cannot be rolled back, for the file is missing
-          restore the file from version control; or write a new migration that undoes it: onward new undo t
+        refused: 0002_t.sql is being rolled back, and the file is missing
+          restore the file from version control
         error: refused, for 1 reason
           nothing was changed
     ",

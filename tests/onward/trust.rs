@@ -284,14 +284,14 @@ fn a_table_of_another_role_is_not_written_to() {
         .on_as(&database, &runner)
         .gives(3, "", r"
             refused: the history public.schema_migrations cannot be trusted: it is owned by <database>_other
-              connect as that role, or give the table to yours: ALTER TABLE ... OWNER TO ...
+              connect as that role; or give the table to yours: ALTER TABLE public.schema_migrations OWNER TO ROLE;
             error: refused, for 1 reason
               nothing was changed
         ");
     // Superusers are members of every role, which speaks for none of them.
     project.run(&database, "").gives(3, "", r"
         refused: the history public.schema_migrations cannot be trusted: it is owned by <database>_other
-          connect as that role, or give the table to yours: ALTER TABLE ... OWNER TO ...
+          connect as that role; or give the table to yours: ALTER TABLE public.schema_migrations OWNER TO ROLE;
         error: refused, for 1 reason
           nothing was changed
     ");
