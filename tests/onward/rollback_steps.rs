@@ -169,7 +169,7 @@ fn up_and_status_say_that_a_way_back_has_begun() {
     );
     project.run(&database, "repair 0002_t.sql").gives(
         0,
-        "left 0002_t.sql as it is: it is done in part; see onward status, then repair it by its name\n",
+        "left 0002_t.sql as it is: its way back has begun, and its file is missing; restore it, then: onward rollback\n",
         "",
     );
     assert_eq!(database.full_dump(), before);
@@ -247,8 +247,9 @@ fn died(step: &str) -> (Project, Database) {
     });
     run.kill();
     database.execute("CREATE TABLE gate ()");
-    wait_until("the backend ends", || {
-        database.value(&format!("SELECT count(*) {AT_WORK}")) == "0"
+    wait_until("the backends end", || {
+        database.value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'onward%'")
+            == "0"
     });
     (project, database)
 }
