@@ -309,3 +309,23 @@ fn of_five_rollbacks_at_once_each_step_runs_once() {
     assert_eq!(database.query("SELECT step FROM effects"), ["1", "2"]);
     assert_eq!(state(&database), "rolled_back|4|t|t");
 }
+
+#[test]
+fn a_way_back_that_empties_the_history_is_blamed_for_it() {
+    let (project, database) = indexed(
+        "-- onward: no-transaction\nDO $$BEGIN EXECUTE 'DELETE FROM ' || 'schema_migrations'; END$$;\nDROP TABLE t;\n",
+    );
+    project.run(&database, "rollback").gives(
+        1,
+        "",
+        r"
+        migrations/0002_t.down.sql: ERROR: the migration changed or removed rows of the history (55000)
+        HINT: onward keeps the history itself, so leave that statement out
+        rolled back: nothing: step 1 of 2 of the way back of 0002_t.sql is done, and could not be recorded
+        rolled back before: none
+        still applied: 0002_t.sql
+          mend the way back, then run onward rollback again
+    ",
+    );
+    assert!(database.has("t"));
+}

@@ -738,3 +738,50 @@ fn a_later_file_waits_until_an_earlier_one_is_done() {
     );
     assert!(!database.has("y"));
 }
+
+/// A step that removes every row of the history, where that cannot be seen.
+const EMPTYING: &str = "DO $$BEGIN EXECUTE 'DELETE FROM ' || 'schema_migrations'; END$$;";
+
+#[test]
+fn a_step_that_empties_the_history_is_blamed_for_it() {
+    let project = Project::new().migration(
+        "0001_x.sql",
+        format!("CREATE TABLE effects (x int);\nVACUUM effects;\nBEGIN;\n{EMPTYING}\nCOMMIT;\n"),
+    );
+    let database = Database::new();
+    project.run(&database, "").gives(
+        1,
+        "",
+        r"
+        migrations/0001_x.sql: ERROR: the migration changed or removed rows of the history (55000)
+        HINT: onward keeps the history itself, so leave that statement out
+        rolled back: step 3 of 3 of 0001_x.sql; the steps before it are done and will not be repeated
+        applied before: none
+        still pending: 0001_x.sql
+          mend the file, then run onward again
+    ",
+    );
+    assert_eq!(state(&database), "failed|2");
+}
+
+#[test]
+fn a_step_that_has_emptied_the_history_for_good_ran_once() {
+    let project = Project::new().migration(
+        "0001_x.sql",
+        format!("-- onward: no-transaction\nINSERT INTO effects VALUES (1);\n{EMPTYING}\nVACUUM effects;\n"),
+    );
+    let database = Database::with("CREATE TABLE effects (x int);");
+    project.run(&database, "--allow-nonempty").gives(
+        1,
+        "",
+        r"
+        migrations/0001_x.sql: ERROR: the migration changed or removed rows of the history (55000)
+        HINT: onward keeps the history itself, so leave that statement out
+        rolled back: nothing: step 2 of 3 of 0001_x.sql is done, and could not be recorded
+        applied before: none
+        still pending: 0001_x.sql
+          mend the file, then run onward again
+    ",
+    );
+    assert_eq!(database.query("SELECT x FROM effects"), ["1"]);
+}
