@@ -541,7 +541,8 @@ fn obstacle(file: &SqlFile, begun: Begun, done_checksum: Option<Checksum>) -> Op
 fn has_other_steps(file: &SqlFile, begun: Begun, done_checksum: Option<Checksum>) -> bool {
     let done = begun.steps_done();
     match &file.execution {
-        Execution::Transaction { .. } => begun != Begun::Not,
+        // What failed before its first step was done, or is to begin anew, may as well run as a whole.
+        Execution::Transaction { .. } => done > 0 || matches!(begun, Begun::Died { .. }),
         Execution::Steps(_) => done > 0 && done_checksum != Some(file.checksum_of_steps(done)),
     }
 }

@@ -147,7 +147,9 @@ fn statement(table: &HistoryTable, repair: &Repair) -> String {
             filename,
             "its file was missing, and it was removed by repair",
         ),
-        Repair::Left(_) | Repair::Gone(_) | Repair::Nothing(_) => String::new(),
+        Repair::Left(_) | Repair::Gone(_) | Repair::RestGone(_) | Repair::Nothing(_) => {
+            String::new()
+        }
     }
 }
 
@@ -196,6 +198,9 @@ fn sentence(repair: &Repair, rehearsal: Rehearsal) -> String {
         ),
         Repair::Gone(_) => format!(
             "left {filename} as it is: its way back has begun, and its file is missing; restore it, then: onward rollback"
+        ),
+        Repair::RestGone(_) => format!(
+            "left {filename} as it is: its way back has begun, and the rest of that is missing; restore it, then: onward rollback"
         ),
         Repair::Nothing(_) => format!("{filename}: nothing to repair"),
     }

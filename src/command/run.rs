@@ -201,7 +201,9 @@ impl<'a, Aim> Run<'a, Aim> {
                 } => {
                     let blockers = scene.locked.blockers(&relations);
                     self.report.blocked(&called, &error, &blockers);
-                    job.begun = job.begun.after_trying(steps_done);
+                    if matches!(job.file.execution, Execution::Steps(_)) {
+                        job.begun = job.begun.after_trying(steps_done);
+                    }
                     if !self.patience.pause() {
                         return Err(self.gave_up(&called, job.way, blockers.into_iter().next()));
                     }

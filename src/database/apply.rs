@@ -409,12 +409,14 @@ fn failure_record(
             let checksum = job.file.checksum_of_steps(steps_done);
             Some(table.interrupt(filename, steps_done, checksum, &message))
         }
-        (Way::Back, Execution::Transaction { .. }) => None,
+        (Way::Back, Execution::Transaction { .. }) => {
+            (job.begun != Begun::Not).then(|| table.interrupt_back(filename, &message))
+        }
         (Way::Back, Execution::Steps(steps)) => {
             let first = steps.first().map(|step| &step.manner);
             let nothing_done = steps_done == 0 && matches!(first, Some(Manner::Transaction { .. }));
             Some(if nothing_done {
-                table.release_back(filename)
+                table.release_back(filename, &message)
             } else {
                 table.interrupt_back(filename, &message)
             })
@@ -475,7 +477,10 @@ fn before(job: &Job, modes: &[String], conditions: Conditions) -> String {
     sql.push_str(&job.preparation);
     match job.way {
         Way::Forward => sql.push_str(&conditions.table.insert(&job.row, Ending::Begun)),
-        Way::Back => sql.push_str(&conditions.table.claim_back(&job.row.filename)),
+        Way::Back if job.begun == Begun::Not => {
+            sql.push_str(&conditions.table.claim_back(&job.row.filename));
+        }
+        Way::Back => sql.push_str(&conditions.table.resume_back(&job.row.filename)),
     }
     for row in &job.contained {
         sql.push_str(&conditions.table.insert(row, Ending::Recorded));

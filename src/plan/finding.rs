@@ -376,7 +376,7 @@ impl Finding {
                 Escaped(place)
             ),
             Finding::RestOfWayBackGone { filename, path: Some(path) } => format!(
-                "restore {}; or leave the rest of it undone, so that the migration counts as applied: onward repair {}",
+                "restore {}; or write there what is still to be undone, then: onward repair {}",
                 Escaped(path),
                 Shell(filename)
             ),

@@ -27,7 +27,7 @@ pub enum Repair<'a> {
         migration: &'a Migration,
         steps_done: usize,
     },
-    /// The way back was begun and is another now; all of it will run.
+    /// The way back was begun and is another now; all of it will run, and the file stays begun.
     WayBackChange(&'a Migration),
     /// The file is gone, and counts as applied no longer.
     Missing(&'a str),
@@ -35,6 +35,8 @@ pub enum Repair<'a> {
     Left(&'a str),
     /// Its way back has begun, and its file is gone.
     Gone(&'a str),
+    /// Its way back has begun, and the rest of that is gone.
+    RestGone(&'a str),
     /// There is nothing to repair.
     Nothing(&'a str),
 }
@@ -53,6 +55,7 @@ impl Repair<'_> {
             | Repair::Missing(name)
             | Repair::Left(name)
             | Repair::Gone(name)
+            | Repair::RestGone(name)
             | Repair::Nothing(name) => name,
         }
     }
@@ -60,7 +63,10 @@ impl Repair<'_> {
     /// Whether it changes the history.
     #[must_use]
     pub fn writes(&self) -> bool {
-        !matches!(self, Repair::Left(_) | Repair::Gone(_) | Repair::Nothing(_))
+        !matches!(
+            self,
+            Repair::Left(_) | Repair::Gone(_) | Repair::RestGone(_) | Repair::Nothing(_)
+        )
     }
 }
 
@@ -196,7 +202,8 @@ fn way_back<'a>(ways: &WaysBack, migration: &'a Migration, row: &Recorded) -> Re
     let steps_done = row.steps_done;
     let way_back = ways.get(&row.filename).and_then(Option::as_ref);
     match way_back.map(|file| obstacle(file, row.begun_back(), row.sql_checksum)) {
-        None | Some(Some(Obstacle::StepsChanged { .. })) => Repair::WayBackChange(migration),
+        None => Repair::RestGone(migration.name.filename()),
+        Some(Some(Obstacle::StepsChanged { .. })) => Repair::WayBackChange(migration),
         Some(Some(Obstacle::InDoubt { .. }) | None) => Repair::WayBackDeath {
             migration,
             steps_done,

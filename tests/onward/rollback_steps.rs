@@ -202,13 +202,36 @@ fn steps_that_are_done_and_changed_since_are_refused() {
         "all of the way back of 0002_t.sql will run again\n",
         "",
     );
-    assert_eq!(state(&database), "applied|NULL|t|NULL");
-    project
-        .run(&database, "status --check -q")
-        .outcome()
-        .exits(0);
+    let began_anew = "SELECT status, statements_done, regexp_replace(error_message, ' at .*Z', ' at T') \
+        FROM schema_migrations WHERE filename = '0002_t.sql' ORDER BY id";
+    let trail = "replaced|1|its way back was begun anew by repair, by postgres at T with onward 0.1.0; it said: \
+        index \"t_z\" does not exist (42704)";
+    let begun = "running|0|index \"t_z\" does not exist (42704)";
+    assert_eq!(database.query(began_anew), [begun, trail]);
+    project.run(&database, "").gives(
+        3,
+        "",
+        r"
+        refused: 0002_t.sql is being rolled back, 0 steps done
+          finish it: onward rollback
+        error: refused, for 1 reason
+          nothing was changed
+    ",
+    );
+    // What fails at its first step is begun all the same, whatever it is.
+    for way_back in ["-- onward: no-transaction\nDROP TABLE u;\n", "DROP TABLE u;\n"] {
+        project.write("migrations/0002_t.down.sql", way_back);
+        project.run(&database, "rollback -q").outcome().exits(1);
+        let begun = "running|0|table \"u\" does not exist (42P01)";
+        assert_eq!(database.query(began_anew), [begun, trail]);
+    }
+    project.write("migrations/0002_t.down.sql", "DROP TABLE t;\n");
     project.run(&database, "rollback 2 -q").gives(0, "", "");
-    assert_eq!(state(&database), "rolled_back|2|t|t");
+    assert!(!database.has("t"));
+    assert_eq!(
+        database.query("SELECT filename, status FROM schema_migrations ORDER BY id"),
+        ["0001_a.sql|rolled_back", "0002_t.sql|rolled_back", "0002_t.sql|replaced"]
+    );
 }
 
 #[test]
