@@ -35,6 +35,8 @@ pub enum Repair<'a> {
     Left(&'a str),
     /// Its way back has begun, and its file is gone.
     Gone(&'a str),
+    /// The same, and it was named: it counts as begun no longer.
+    Abandoned(&'a str),
     /// Its way back has begun, and the rest of that is gone.
     RestGone(&'a str),
     /// There is nothing to repair.
@@ -55,6 +57,7 @@ impl Repair<'_> {
             | Repair::Missing(name)
             | Repair::Left(name)
             | Repair::Gone(name)
+            | Repair::Abandoned(name)
             | Repair::RestGone(name)
             | Repair::Nothing(name) => name,
         }
@@ -112,10 +115,14 @@ pub fn all(known: Known<'_>) -> Vec<Repair<'_>> {
     }
     let gone = rows
         .iter()
-        .filter(|row| row.status == RowStatus::Failed && row.steps_done == 0);
+        .filter(|row| matches!(row.status, RowStatus::Failed | RowStatus::Running));
     for row in gone.filter(|row| find(files, &row.filename).is_none()) {
         if repairs.iter().all(|known| known.filename() != row.filename) {
-            repairs.push(Repair::Failure(&row.filename));
+            repairs.push(match row.begun() {
+                Begun::Not => Repair::Failure(&row.filename),
+                _ if row.is_rolling_back() => Repair::Gone(&row.filename),
+                _ => Repair::Left(&row.filename),
+            });
         }
     }
     repairs
@@ -216,7 +223,7 @@ fn without_file<'a>(known: Known<'a>, filename: &str) -> Option<Repair<'a>> {
     let Known { files, rows, .. } = known;
     let row = latest(rows, filename).filter(|row| row.filename != SchemaFile::FILENAME)?;
     if row.is_rolling_back() {
-        return Some(Repair::Gone(&row.filename));
+        return Some(Repair::Abandoned(&row.filename));
     }
     if row.status != RowStatus::Applied {
         return Some(Repair::Failure(&row.filename));

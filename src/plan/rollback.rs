@@ -1,7 +1,8 @@
 //! What `rollback` will do, decided by a pure function of files, ways back, history and goal.
 
 use super::{
-    Begun, Finding, History, Observed, Obstacle, Recorded, RowStatus, obstacle, write_findings,
+    Begun, Finding, History, Observed, Obstacle, Recorded, RowStatus, obstacle, rest_gone,
+    write_findings,
 };
 use crate::migration::folder::WaysBack;
 use crate::migration::{Files, Migration, SchemaFile, SqlFile};
@@ -129,7 +130,7 @@ pub fn rollback<'a>(
     }
     let wanted = wanted(files, observed, goal);
     plan.findings
-        .extend(order_findings(observed, goal, &wanted));
+        .extend(order_findings(files, observed, goal, &wanted));
     for row in &wanted {
         match undo(files, ways, row) {
             Ok(undo) => {
@@ -146,11 +147,17 @@ pub fn rollback<'a>(
 }
 
 /// What forbids to begin with the first of these.
-fn order_findings(observed: &Observed, goal: &Goal, wanted: &[&Recorded]) -> Vec<Finding> {
+fn order_findings(
+    files: &Files,
+    observed: &Observed,
+    goal: &Goal,
+    wanted: &[&Recorded],
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     let standing = standing(rows(observed));
     if !wanted.is_empty() {
-        findings.extend(rows(observed).iter().filter_map(in_part));
+        let rows = rows(observed).iter();
+        findings.extend(rows.filter_map(|row| in_part(files, row)));
     }
     match goal {
         Goal::Last(asked) if *asked > standing.len() && !standing.is_empty() => {
@@ -194,11 +201,14 @@ pub fn unfinished(row: &Recorded) -> Finding {
 }
 
 /// A file some of whose effects are in the database stands above all that is applied.
-fn in_part(row: &Recorded) -> Option<Finding> {
+fn in_part(files: &Files, row: &Recorded) -> Option<Finding> {
     let begun = row.begun() != Begun::Not && !row.is_rolling_back();
-    begun.then(|| Finding::AppliedInPart {
-        filename: row.filename.clone(),
-        done: row.steps_done,
+    begun.then(|| match file_of(files, row) {
+        None => rest_gone(row),
+        Some(_) => Finding::AppliedInPart {
+            filename: row.filename.clone(),
+            done: row.steps_done,
+        },
     })
 }
 

@@ -467,6 +467,7 @@ fn a_repair_without_names_does_what_is_safe() {
             Repair::Missing(_) => "missing",
             Repair::Left(_) => "left",
             Repair::Gone(_) => "gone",
+            Repair::Abandoned(_) => "abandoned",
             Repair::RestGone(_) => "rest gone",
             Repair::Nothing(_) => "nothing",
         };

@@ -1099,13 +1099,12 @@ fn a_way_back_whose_rest_is_gone_is_restored_or_written_anew() {
         "rollback",
         r"
         refused: 003_c.sql is being rolled back, and the file is missing
-          restore the file from version control
+          restore the file from version control; or undo the rest of it by hand, and have it forgotten: onward repair 003_c.sql
     ",
     );
-    let stays = "left 003_c.sql as it is: its way back has begun, and its file is missing; restore it, then: onward rollback\n";
-    project
-        .run(&database, "repair 003_c.sql")
-        .gives(0, stays, "");
+    let stays = "left 003_c.sql as it is: its way back has begun, and its file is missing; restore it, then: onward rollback; \
+        or repair it by its name\n";
+    project.run(&database, "repair").gives(0, stays, "");
     project.rename("003_c.sql", "migrations/003_c.sql");
     let gone = refused(
         &project,

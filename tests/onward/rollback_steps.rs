@@ -162,17 +162,40 @@ fn up_and_status_say_that_a_way_back_has_begun() {
         "",
         r"
         refused: 0002_t.sql is being rolled back, and the file is missing
-          restore the file from version control
+          restore the file from version control; or undo the rest of it by hand, and have it forgotten: onward repair 0002_t.sql
         error: refused, for 1 reason
           nothing was changed
     ",
     );
-    project.run(&database, "repair 0002_t.sql").gives(
+    let outcome = project.run(&database, "status --json").outcome();
+    let document: serde_json::Value = serde_json::from_str(&outcome.raw_stdout).unwrap();
+    assert_eq!(document["migrations"][1]["state"], "rolling_back");
+    assert_eq!(document["stuck"], 1);
+    project.run(&database, "repair").gives(
         0,
-        "left 0002_t.sql as it is: it is done in part; see onward status, then repair it by its name\n",
+        "left 0002_t.sql as it is: its way back has begun, and its file is missing; restore it, then: onward rollback; \
+         or repair it by its name\n",
         "",
     );
     assert_eq!(database.full_dump(), before);
+    project.run(&database, "repair 0002_t.sql").gives(
+        0,
+        "removed 0002_t.sql from the history: its way back has begun, and its file is missing\n",
+        "",
+    );
+    assert_eq!(
+        database.value(
+            "SELECT status, statements_done, regexp_replace(error_message, ' at .*Z', ' at T') FROM schema_migrations \
+             WHERE filename = '0002_t.sql'"
+        ),
+        "replaced|1|its way back had begun, its file was missing, and it was removed by repair, by postgres at T with \
+         onward 0.1.0; it said: index \"t_z\" does not exist (42704)"
+    );
+    project.run(&database, "--strict").gives(
+        0,
+        "Applied 0 migrations: the database is up to date (1 applied)\n",
+        "",
+    );
 }
 
 #[test]
@@ -219,7 +242,10 @@ fn steps_that_are_done_and_changed_since_are_refused() {
     ",
     );
     // What fails at its first step is begun all the same, whatever it is.
-    for way_back in ["-- onward: no-transaction\nDROP TABLE u;\n", "DROP TABLE u;\n"] {
+    for way_back in [
+        "-- onward: no-transaction\nDROP TABLE u;\n",
+        "DROP TABLE u;\n",
+    ] {
         project.write("migrations/0002_t.down.sql", way_back);
         project.run(&database, "rollback -q").outcome().exits(1);
         let begun = "running|0|table \"u\" does not exist (42P01)";
@@ -230,7 +256,11 @@ fn steps_that_are_done_and_changed_since_are_refused() {
     assert!(!database.has("t"));
     assert_eq!(
         database.query("SELECT filename, status FROM schema_migrations ORDER BY id"),
-        ["0001_a.sql|rolled_back", "0002_t.sql|rolled_back", "0002_t.sql|replaced"]
+        [
+            "0001_a.sql|rolled_back",
+            "0002_t.sql|rolled_back",
+            "0002_t.sql|replaced"
+        ]
     );
 }
 
