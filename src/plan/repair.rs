@@ -211,6 +211,10 @@ fn way_back<'a>(ways: &WaysBack, migration: &'a Migration, row: &Recorded) -> Re
     match way_back.map(|file| obstacle(file, row.begun_back(), row.sql_checksum)) {
         None => Repair::RestGone(migration.name.filename()),
         Some(Some(Obstacle::StepsChanged { .. })) => Repair::WayBackChange(migration),
+        // It goes on by itself, and the row holds what was wrong.
+        Some(None) if matches!(row.begun_back(), Begun::Failed { .. }) => {
+            Repair::Nothing(migration.name.filename())
+        }
         Some(Some(Obstacle::InDoubt { .. }) | None) => Repair::WayBackDeath {
             migration,
             steps_done,

@@ -382,3 +382,16 @@ fn a_way_back_that_empties_the_history_is_blamed_for_it() {
     );
     assert!(database.has("t"));
 }
+
+#[test]
+fn the_error_of_a_way_back_is_not_repaired_away() {
+    let (project, database) = failed();
+    let before = database.full_dump();
+    project
+        .run(&database, "repair 0002_t.sql")
+        .gives(0, "0002_t.sql: nothing to repair\n", "");
+    project
+        .run(&database, "repair")
+        .gives(0, "nothing to repair\n", "");
+    assert_eq!(database.full_dump(), before);
+}
