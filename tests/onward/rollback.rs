@@ -883,3 +883,21 @@ fn verbose_and_quiet_runs_are_so() {
     );
     project.run(&database, "rollback -q").gives(0, "", "");
 }
+
+#[test]
+fn a_version_is_no_number_of_migrations() {
+    let project = three();
+    let database = applied(&project);
+    project.run(&database, "rollback 0002").gives(
+        2,
+        "",
+        r#"
+        error: "0002" is no number of migrations
+          a version is written --to 0002
+    "#,
+    );
+    assert_eq!(
+        database.applied(),
+        ["0001_a.sql", "0002_b.sql", "0003_c.sql"]
+    );
+}
