@@ -86,7 +86,7 @@ pub enum Finding {
     RestGone { filename: String, done: usize },
     /// The way back of a file has begun and not ended.
     RollingBack { filename: String, done: usize },
-    /// A rollback is asked for, and a file is applied in part.
+    /// A rollback or a baseline is asked for, and a file is applied in part.
     AppliedInPart { filename: String, done: usize },
     /// A rollback of more migrations than are applied.
     TooFewApplied { asked: usize, applied: usize },

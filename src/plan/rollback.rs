@@ -205,11 +205,17 @@ fn in_part(files: &Files, row: &Recorded) -> Option<Finding> {
     let begun = row.begun() != Begun::Not && !row.is_rolling_back();
     begun.then(|| match file_of(files, row) {
         None => rest_gone(row),
-        Some(_) => Finding::AppliedInPart {
-            filename: row.filename.clone(),
-            done: row.steps_done,
-        },
+        Some(_) => applied_in_part(row),
     })
+}
+
+/// A row of a file of which some steps are done, for who needs all or none.
+#[must_use]
+pub fn applied_in_part(row: &Recorded) -> Finding {
+    Finding::AppliedInPart {
+        filename: row.filename.clone(),
+        done: row.steps_done,
+    }
 }
 
 /// The way back of a row, or why there is none to run.

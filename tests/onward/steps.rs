@@ -835,3 +835,39 @@ fn a_file_that_is_done_in_part_and_gone_is_not_forgotten_silently() {
         );
     }
 }
+
+#[test]
+fn a_file_that_is_done_in_part_is_not_recorded_as_done() {
+    let (project, database) = failed();
+    let before = database.full_dump();
+    for flags in ["", " --dry-run"] {
+        project
+            .run(
+                &database,
+                &format!("baseline --extend --through 0001{flags}"),
+            )
+            .gives(
+                3,
+                "",
+                r"
+        refused: 0001_x.sql is applied in part, 1 step done
+          finish it: onward up; or have it forgotten: onward repair 0001_x.sql
+        error: refused, for 1 reason
+          nothing was changed
+    ",
+            );
+    }
+    assert_eq!(database.full_dump(), before);
+    project.run(&database, "repair 0001_x.sql").gives(
+        0,
+        "forgot the failed attempt of 0001_x.sql\n",
+        "",
+    );
+    project
+        .run(&database, "baseline --extend --through 0001")
+        .gives(
+            0,
+            "recorded 0001_x.sql\nRecorded 1 migration without running them\n",
+            "",
+        );
+}
