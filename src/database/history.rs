@@ -514,7 +514,8 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
         // A column costs the client more than a word of it, and there can be many rows.
         let sql = format!(
             "SELECT filename, version, description, pg_catalog.concat(kind, ' ', status), checksum, sql_checksum, \
-             pg_catalog.concat({}, ' ', {}, ' ', execution_time_ms, ' ', statements_done), applied_by, error_message \
+             pg_catalog.concat({}, ' ', {}, ' ', execution_time_ms, ' ', statements_done, ' ', \
+             pg_catalog.row_number() OVER (ORDER BY applied_at, id)), applied_by, error_message \
              FROM {} ORDER BY id",
             time("started_at"),
             time("applied_at"),
@@ -686,6 +687,9 @@ fn recorded(row: &SimpleQueryRow) -> Result<Recorded, ReadError> {
         execution_time_ms: number().and_then(|ms| ms.try_into().ok()),
         steps_done: number()
             .and_then(|steps| steps.try_into().ok())
+            .unwrap_or(0),
+        place: number()
+            .and_then(|place| place.try_into().ok())
             .unwrap_or(0),
         applied_by: required(7),
         error_message: text(8),

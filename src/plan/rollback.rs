@@ -1,5 +1,7 @@
 //! What `rollback` will do, decided by a pure function of files, ways back, history and goal.
 
+use std::cmp::Reverse;
+
 use super::{
     Begun, Finding, History, Observed, Obstacle, Recorded, RowStatus, obstacle, rest_gone,
     write_findings,
@@ -42,7 +44,7 @@ fn standing(rows: &[Recorded]) -> Vec<&Recorded> {
     };
     let mut standing: Vec<&Recorded> = rows.iter().rev().filter(is_standing).collect();
     // What was begun is finished first.
-    standing.sort_by_key(|row| !row.is_rolling_back());
+    standing.sort_by_key(|row| (!row.is_rolling_back(), Reverse(row.place)));
     standing
 }
 

@@ -46,6 +46,7 @@ fn row(name: &str, status: RowStatus) -> Recorded {
         applied_by: "app".to_owned(),
         error_message: None,
         steps_done: 0,
+        place: 0,
     }
 }
 

@@ -395,3 +395,40 @@ fn the_error_of_a_way_back_is_not_repaired_away() {
         .gives(0, "nothing to repair\n", "");
     assert_eq!(database.full_dump(), before);
 }
+
+#[test]
+fn what_was_begun_first_and_done_last_goes_first() {
+    let project = Project::new()
+        .migration(
+            "0001_a.sql",
+            "CREATE TABLE a (x int);\nVACUUM a;\nSELECT nonsense;\n",
+        )
+        .migration("0001_a.down.sql", "DROP TABLE a;")
+        .migration("0002_b.sql", "CREATE TABLE b (x int);")
+        .migration("0002_b.down.sql", "DROP TABLE b;");
+    let database = Database::new();
+    project.run(&database, "-q").outcome().exits(1);
+    project
+        .run(&database, "--only 0002_b.sql -q")
+        .outcome()
+        .exits(0);
+    project.write(
+        "migrations/0001_a.sql",
+        "CREATE TABLE a (x int);\nVACUUM a;\nSELECT 1;\n",
+    );
+    project.run(&database, "").gives(
+        0,
+        "Applied 1 migration: 0001_a.sql\n",
+        r"
+        warning: 0001_a.sql is out of order: 0002_b.sql is applied already
+          number a new file after the newest applied one
+        applied 0001_a.sql (<time>)
+    ",
+    );
+    project.run(&database, "rollback").gives(
+        0,
+        "Rolled back 1 migration: 0001_a.sql\n",
+        "rolled back 0001_a.sql (<time>)\n",
+    );
+    assert_eq!(database.applied(), ["0002_b.sql"]);
+}
