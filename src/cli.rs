@@ -519,6 +519,10 @@ fn extent(to: Option<String>, words: &[String]) -> Result<Extent> {
     match (to, words) {
         (Some(version), []) => Ok(Extent::To(version)),
         (None, []) => Ok(Extent::Last(1)),
+        (None, [number]) if is_version(number) => Err(Error::Usage {
+            message: format!("{} is no number of migrations", Typed(number)),
+            hint: format!("a version is written --to {}", Shell(number)),
+        }),
         (None, [number]) => match number.parse() {
             Ok(number) if number > 0 => Ok(Extent::Last(number)),
             _ => Err(usage(&format!(
@@ -531,6 +535,11 @@ fn extent(to: Option<String>, words: &[String]) -> Result<Extent> {
         )),
         (None, _) => Err(usage("rollback takes one number of migrations")),
     }
+}
+
+/// Whether digits are written as file names have them and numbers have not.
+fn is_version(word: &str) -> bool {
+    word.len() > 1 && word.starts_with('0') && word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl Verb {
@@ -756,6 +765,7 @@ mod tests {
         check("reset", Err("--database NAME"));
         check("rollback x", Err("\"x\" is no number of migrations"));
         check("rollback 0", Err("is no number of migrations"));
+        check("rollback 0002", Err("\"0002\" is no number of migrations"));
         check("rollback 2 --to 3", Err("not both"));
         check("up --only a.sql --to 3", Err("--only names one file"));
         check("up --to", Err("--to"));

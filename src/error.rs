@@ -267,6 +267,10 @@ impl Error {
             Error::Database { .. } => "run onward again; it goes on where the history ends".to_owned(),
             Error::Refused { .. } => "nothing was changed".to_owned(),
             Error::Migration(_) => "mend the file, then run onward again".to_owned(),
+            Error::WayBack(failure) if !is_file_of_its_own(&failure.path) => format!(
+                "mend the way back, then: onward repair {}; then run onward rollback again",
+                Shell(failure.pending.first().map_or(failure.path.as_str(), String::as_str))
+            ),
             Error::WayBack(_) => "mend the way back, then run onward rollback again".to_owned(),
             Error::BaselineExists(_) => {
                 "make the statement idempotent (IF NOT EXISTS, OR REPLACE, or a DROP ... IF EXISTS before it), or record \
@@ -297,6 +301,11 @@ impl Error {
             }
         }
     }
+}
+
+/// Whether a way back stands in a file of its own; else to mend it changes the migration.
+fn is_file_of_its_own(path: &str) -> bool {
+    path.ends_with(".down.sql") || path.ends_with("/down.sql")
 }
 
 impl fmt::Display for Error {

@@ -541,7 +541,8 @@ fn obstacle(file: &SqlFile, begun: Begun, done_checksum: Option<Checksum>) -> Op
 fn has_other_steps(file: &SqlFile, begun: Begun, done_checksum: Option<Checksum>) -> bool {
     let done = begun.steps_done();
     match &file.execution {
-        Execution::Transaction { .. } => begun != Begun::Not,
+        // What failed before its first step was done, or is to begin anew, may as well run as a whole.
+        Execution::Transaction { .. } => done > 0 || matches!(begun, Begun::Died { .. }),
         Execution::Steps(_) => done > 0 && done_checksum != Some(file.checksum_of_steps(done)),
     }
 }
@@ -648,8 +649,16 @@ fn gap(files: &Files, rows: &[Recorded]) -> Option<Finding> {
     })
 }
 
-/// The applied rows whose files are gone: squashed into the schema file, renamed, deleted, or not yet known to an
-/// older release.
+/// A row of a file that is done in part and gone.
+fn rest_gone(row: &Recorded) -> Finding {
+    Finding::RestGone {
+        filename: row.filename.clone(),
+        done: row.steps_done,
+    }
+}
+
+/// The rows whose files are gone: done in part; or applied and squashed into the schema file, renamed, deleted, or not yet
+/// known to an older release.
 fn missing<'a>(
     files: &'a Files,
     rows: &HashMap<&'a str, &'a Recorded>,
@@ -673,6 +682,27 @@ fn missing<'a>(
         .filter(|row| row.status == RowStatus::Applied)
         .collect();
     gone.sort_by(|a, b| a.filename.cmp(&b.filename));
+    let mut begun: Vec<&Recorded> = rows
+        .values()
+        .copied()
+        .filter(|row| row.begun() != Begun::Not)
+        .collect();
+    begun.sort_by(|a, b| a.filename.cmp(&b.filename));
+    for row in begun {
+        // A way back that has begun is told by its row alone.
+        findings.extend((!row.is_rolling_back()).then(|| rest_gone(row)));
+        entries.push(Entry {
+            filename: &row.filename,
+            version: &row.version,
+            description: Cow::Borrowed(&row.description),
+            state: match row.status {
+                _ if row.is_rolling_back() => State::RollingBack,
+                RowStatus::Running => State::Running,
+                _ => State::Failed,
+            },
+            row: Some(row),
+        });
+    }
     let mut newer = Vec::new();
     for row in gone {
         let squashed = row.kind == RowKind::Baseline || contents.holds(row);

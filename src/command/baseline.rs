@@ -9,8 +9,8 @@ use crate::database::survey::Survey;
 use crate::error::{Count, Error, Escaped, Result, exit};
 use crate::migration::folder::Keep;
 use crate::migration::{Migration, SchemaFile};
-use crate::plan::rollback::unfinished;
-use crate::plan::{self, Finding, History, Recorded, RowKind};
+use crate::plan::rollback::{applied_in_part, unfinished};
+use crate::plan::{self, Begun, Finding, History, Recorded, RowKind};
 use crate::report::Report;
 use crate::settings::Settings;
 
@@ -21,6 +21,7 @@ pub(super) fn run(settings: &Settings, told: &Baseline, report: &Report) -> Resu
     let (session, seen) = ground.look(settings, &mut patience, report)?;
     check(&seen, told, report)?;
     let marking = Marking::of(&ground, told, &seen)?;
+    marking.check(&seen, report)?;
     if told.rehearsal == Rehearsal::ShowOnly || marking.is_empty() {
         marking.say(told.rehearsal, report);
         return Ok(exit::DONE);
@@ -29,6 +30,7 @@ pub(super) fn run(settings: &Settings, told: &Baseline, report: &Report) -> Resu
     let seen = ground.survey_locked(&mut lock, settings)?;
     check(&seen, told, report)?;
     let marking = Marking::of(&ground, told, &seen)?;
+    marking.check(&seen, report)?;
     let mut locked = lock.open_second(ground.target, &mut patience)?;
     let conditions = Conditions {
         table: marking.table,
@@ -76,6 +78,27 @@ impl<'a> Marking<'a> {
             schema: schema.map(|schema| (schema, through.or(schema.through()).unwrap_or(last))),
             migrations: contained,
         })
+    }
+
+    /// What is done in part is not done: its rest would never run.
+    fn check(&self, seen: &Survey, report: &Report) -> Result<()> {
+        let rows = match &seen.observed.history {
+            History::Present(present) => present.rows.as_slice(),
+            History::Absent(_) | History::Unusable(_) => &[],
+        };
+        let is_marked = |row: &&Recorded| {
+            let mut migrations = self.migrations.iter();
+            migrations.any(|migration| migration.name.filename() == row.filename)
+        };
+        let begun = rows.iter().filter(|row| row.begun() != Begun::Not);
+        let findings: Vec<Finding> = begun.filter(is_marked).map(applied_in_part).collect();
+        for finding in &findings {
+            report.refusal(finding);
+        }
+        match findings.len() {
+            0 => Ok(()),
+            count => Err(Error::Refused { count }),
+        }
     }
 
     fn is_empty(&self) -> bool {

@@ -147,7 +147,13 @@ fn statement(table: &HistoryTable, repair: &Repair) -> String {
             filename,
             "its file was missing, and it was removed by repair",
         ),
-        Repair::Left(_) | Repair::Gone(_) | Repair::Nothing(_) => String::new(),
+        Repair::Abandoned(_) => table.retire_attempts(
+            filename,
+            "its way back had begun, its file was missing, and it was removed by repair",
+        ),
+        Repair::Left(_) | Repair::Gone(_) | Repair::RestGone(_) | Repair::Nothing(_) => {
+            String::new()
+        }
     }
 }
 
@@ -191,11 +197,17 @@ fn sentence(repair: &Repair, rehearsal: Rehearsal) -> String {
         Repair::Missing(_) => {
             format!("{removed} {filename} from the history: its file is missing")
         }
+        Repair::Abandoned(_) => format!(
+            "{removed} {filename} from the history: its way back has begun, and its file is missing"
+        ),
         Repair::Left(_) => format!(
             "left {filename} as it is: it is done in part; see onward status, then repair it by its name"
         ),
         Repair::Gone(_) => format!(
-            "left {filename} as it is: its way back has begun, and its file is missing; restore it, then: onward rollback"
+            "left {filename} as it is: its way back has begun, and its file is missing; restore it, then: onward rollback; or repair it by its name"
+        ),
+        Repair::RestGone(_) => format!(
+            "left {filename} as it is: its way back has begun, and the rest of that is missing; restore it, then: onward rollback"
         ),
         Repair::Nothing(_) => format!("{filename}: nothing to repair"),
     }

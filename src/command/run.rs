@@ -201,7 +201,9 @@ impl<'a, Aim> Run<'a, Aim> {
                 } => {
                     let blockers = scene.locked.blockers(&relations);
                     self.report.blocked(&called, &error, &blockers);
-                    job.begun = job.begun.after_trying(steps_done);
+                    if matches!(job.file.execution, Execution::Steps(_)) {
+                        job.begun = job.begun.after_trying(steps_done);
+                    }
                     if !self.patience.pause() {
                         return Err(self.gave_up(&called, job.way, blockers.into_iter().next()));
                     }
@@ -269,6 +271,11 @@ impl<'a, Aim> Run<'a, Aim> {
             }
             _ if baseline => format!("{called} as a whole, the history table included"),
             (Execution::Transaction { .. }, _) => format!("{called} as a whole"),
+            (Execution::Steps(steps), done) if fault.unrecorded => format!(
+                "nothing: step {} of {} of {called} is done, and could not be recorded",
+                done + 1,
+                steps.len()
+            ),
             (Execution::Steps(_), 0) => format!("the first step of {called}"),
             (Execution::Steps(steps), done) => format!(
                 "step {} of {} of {called}; the steps before it are done and will not be repeated",

@@ -83,6 +83,8 @@ pub struct Fault {
     pub place: Option<Excerpt>,
     /// How many steps of a file that runs step by step are done for good.
     pub steps_done: usize,
+    /// Whether the step after those was done, and only its progress could not be written.
+    pub unrecorded: bool,
 }
 
 /// Why sending a file came to an end, and where.
@@ -315,7 +317,8 @@ impl Locked<'_> {
         let row_is_gone = error.message.contains(ROW_IS_GONE);
         let before =
             stop.spot == Spot::Before && (is_overtaken(&error, conditions.table) || row_is_gone);
-        if before || steps && row_is_gone {
+        // As long as the run lock is ours, only the file itself can have touched its row.
+        if before || steps && row_is_gone && self.lock_lives().is_err() {
             return Attempt::Overtaken(error);
         }
         if stop.spot == Spot::Before || is_about_history(&error, conditions.table) {
@@ -337,10 +340,14 @@ impl Locked<'_> {
                 .map(|last| job.file.excerpt(last.end())),
             Spot::Before | Spot::After => None,
         };
+        let unrecorded = stop.spot == Spot::After
+            && matches!(&job.file.execution, Execution::Steps(steps) if steps.get(stop.steps_done)
+                .is_some_and(|step| matches!(step.manner, Manner::Alone | Manner::Once)));
         Attempt::Failed(Box::new(Fault {
             error: explained(&stop.spot, error),
             place,
             steps_done: stop.steps_done,
+            unrecorded,
         }))
     }
 }
@@ -402,12 +409,14 @@ fn failure_record(
             let checksum = job.file.checksum_of_steps(steps_done);
             Some(table.interrupt(filename, steps_done, checksum, &message))
         }
-        (Way::Back, Execution::Transaction { .. }) => None,
+        (Way::Back, Execution::Transaction { .. }) => {
+            (job.begun != Begun::Not).then(|| table.interrupt_back(filename, &message))
+        }
         (Way::Back, Execution::Steps(steps)) => {
             let first = steps.first().map(|step| &step.manner);
             let nothing_done = steps_done == 0 && matches!(first, Some(Manner::Transaction { .. }));
             Some(if nothing_done {
-                table.release_back(filename)
+                table.release_back(filename, &message)
             } else {
                 table.interrupt_back(filename, &message)
             })
@@ -468,7 +477,10 @@ fn before(job: &Job, modes: &[String], conditions: Conditions) -> String {
     sql.push_str(&job.preparation);
     match job.way {
         Way::Forward => sql.push_str(&conditions.table.insert(&job.row, Ending::Begun)),
-        Way::Back => sql.push_str(&conditions.table.claim_back(&job.row.filename)),
+        Way::Back if job.begun == Begun::Not => {
+            sql.push_str(&conditions.table.claim_back(&job.row.filename));
+        }
+        Way::Back => sql.push_str(&conditions.table.resume_back(&job.row.filename)),
     }
     for row in &job.contained {
         sql.push_str(&conditions.table.insert(row, Ending::Recorded));

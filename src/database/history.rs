@@ -377,15 +377,17 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
         self.change_back(filename, &change, "")
     }
 
-    /// A statement that gives up the claim of a way back of which nothing is done.
+    /// A statement that gives up the claim of a way back of which nothing is done. One that `restart_back` has let
+    /// begin anew stays begun: something was done by the text that it had before.
     #[must_use]
-    pub fn release_back(&self, filename: &str) -> String {
+    pub fn release_back(&self, filename: &str, message: &str) -> String {
+        let change = format!(
+            "status = CASE WHEN statements_done IS NULL THEN 'applied' ELSE status END, \
+             error_message = CASE WHEN statements_done IS NOT NULL THEN {} END",
+            quote::literal(message)
+        );
         let guard = " AND COALESCE(statements_done, 0) OPERATOR(pg_catalog.=) 0";
-        self.change_back(
-            filename,
-            "status = 'applied', statements_done = NULL, error_message = NULL",
-            guard,
-        )
+        self.change_back(filename, &change, guard)
     }
 
     /// A statement that turns the row of a file that was rolled back into a trail.
@@ -401,14 +403,20 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
         self.change_back(&row.filename, &change, "")
     }
 
-    /// A statement by which a way back of which something is done counts as not begun, so that all of it runs again.
+    /// Statements by which a way back of which something is done begins anew. The file is not applied as a whole any more,
+    /// so its row stays begun; the trail keeps how far the text of before came.
     #[must_use]
     pub fn restart_back(&self, row: &NewRow) -> String {
         let change = format!(
-            "status = 'applied', statements_done = NULL, error_message = NULL, {}",
+            "statements_done = 0, error_message = COALESCE(error_message, 'the runner died'), {}",
             own_checksum(row)
         );
-        self.change_back(&row.filename, &change, "")
+        let kept = self.keep_row(
+            &row.filename,
+            RowStatus::Running,
+            "its way back was begun anew by repair",
+        );
+        kept + &self.change_back(&row.filename, &change, "")
     }
 
     /// Changes the one row of a file whose way back has begun.
@@ -451,14 +459,20 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
     /// A statement that keeps what the applied row of a file says, before it is changed.
     #[must_use]
     pub fn keep(&self, filename: &str, reason: &str) -> String {
+        self.keep_row(filename, RowStatus::Applied, reason)
+    }
+
+    fn keep_row(&self, filename: &str, status: RowStatus, reason: &str) -> String {
         let table = self.qualified();
         let kept = "filename, version, description, kind, checksum, sql_checksum, started_at, applied_at, \
              execution_time_ms, statements_done, applied_by, tool_version";
         format!(
-            "INSERT INTO {table} ({kept}, status, error_message) SELECT {kept}, 'replaced', {} FROM {table} \
-             WHERE filename OPERATOR(pg_catalog.=) {} AND status OPERATOR(pg_catalog.=) 'applied';\n",
+            "INSERT INTO {table} ({kept}, status, error_message) SELECT {kept}, 'replaced', pg_catalog.concat({}, \
+             '; it said: ' OPERATOR(pg_catalog.||) error_message) FROM {table} \
+             WHERE filename OPERATOR(pg_catalog.=) {} AND status OPERATOR(pg_catalog.=) '{}';\n",
             note(reason),
-            quote::literal(filename)
+            quote::literal(filename),
+            status.word()
         )
     }
 
@@ -500,7 +514,8 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
         // A column costs the client more than a word of it, and there can be many rows.
         let sql = format!(
             "SELECT filename, version, description, pg_catalog.concat(kind, ' ', status), checksum, sql_checksum, \
-             pg_catalog.concat({}, ' ', {}, ' ', execution_time_ms, ' ', statements_done), applied_by, error_message \
+             pg_catalog.concat({}, ' ', {}, ' ', execution_time_ms, ' ', statements_done, ' ', \
+             pg_catalog.row_number() OVER (ORDER BY applied_at, id)), applied_by, error_message \
              FROM {} ORDER BY id",
             time("started_at"),
             time("applied_at"),
@@ -672,6 +687,9 @@ fn recorded(row: &SimpleQueryRow) -> Result<Recorded, ReadError> {
         execution_time_ms: number().and_then(|ms| ms.try_into().ok()),
         steps_done: number()
             .and_then(|steps| steps.try_into().ok())
+            .unwrap_or(0),
+        place: number()
+            .and_then(|place| place.try_into().ok())
             .unwrap_or(0),
         applied_by: required(7),
         error_message: text(8),

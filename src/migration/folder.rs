@@ -374,14 +374,23 @@ fn sources_as(
             }
         }
     }
-    let stems: HashSet<&str> = sources
-        .values()
-        .map(|source: &Source| source.name.stem())
-        .collect();
+    let mut stems: HashMap<&str, Vec<&str>> = HashMap::new();
+    for source in sources.values() {
+        let Source { name, .. } = source;
+        stems.entry(name.stem()).or_default().push(name.filename());
+    }
     for (stem, path) in ways_back {
-        if !stems.contains(stem.as_str()) {
-            let hint = format!("it needs {stem}.sql or {stem}.up.sql beside it");
-            faults.push(fault(&path, "a way back without its migration", &hint));
+        match stems.get(stem.as_str()).map(Vec::as_slice) {
+            None => {
+                let hint = format!("it needs {stem}.sql or {stem}.up.sql beside it");
+                faults.push(fault(&path, "a way back without its migration", &hint));
+            }
+            Some([first, second, ..]) => faults.push(fault(
+                &path,
+                &format!("it would be the way back of two migrations, {first} and {second}"),
+                "give one of them another name, and each a way back of its own",
+            )),
+            Some(_) => {}
         }
     }
     faults.sort_by(|a, b| a.path.cmp(&b.path));

@@ -82,9 +82,11 @@ pub enum Finding {
     StepsChanged { filename: String, done: usize },
     /// The runner died while a statement may have been under way that must not be repeated unasked.
     InDoubt { filename: String, line: usize },
+    /// A file was done in part, and is gone.
+    RestGone { filename: String, done: usize },
     /// The way back of a file has begun and not ended.
     RollingBack { filename: String, done: usize },
-    /// A rollback is asked for, and a file is applied in part.
+    /// A rollback or a baseline is asked for, and a file is applied in part.
     AppliedInPart { filename: String, done: usize },
     /// A rollback of more migrations than are applied.
     TooFewApplied { asked: usize, applied: usize },
@@ -184,6 +186,7 @@ impl Finding {
             | Finding::InDoubt { .. }
             | Finding::HasHistory { .. }
             | Finding::NoHistory
+            | Finding::RestGone { .. }
             | Finding::RollingBack { .. }
             | Finding::AppliedInPart { .. }
             | Finding::TooFewApplied { .. }
@@ -232,6 +235,7 @@ impl Finding {
             Finding::InDoubt { .. } => "in_doubt",
             Finding::HasHistory { .. } => "has_history",
             Finding::NoHistory => "no_history",
+            Finding::RestGone { .. } => "rest_gone",
             Finding::RollingBack { .. } => "rolling_back",
             Finding::AppliedInPart { .. } => "applied_in_part",
             Finding::TooFewApplied { .. } => "too_few_applied",
@@ -269,6 +273,7 @@ impl Finding {
             | Finding::NotPending { filename, .. }
             | Finding::LeavesOut { filename, .. }
             | Finding::StepsChanged { filename, .. }
+            | Finding::RestGone { filename, .. }
             | Finding::RollingBack { filename, .. }
             | Finding::InDoubt { filename, .. } => Some(filename),
             _ => None,
@@ -360,6 +365,11 @@ impl Finding {
             Finding::NoHistory => "create it: onward up; or record what the database contains already: onward baseline --through \
                  VERSION"
                 .to_owned(),
+            Finding::RestGone { filename, .. } => format!(
+                "restore the file from version control; or undo by hand what it has done, and have it forgotten: \
+                 onward repair {}",
+                Shell(filename)
+            ),
             Finding::RollingBack { .. } => "finish it: onward rollback".to_owned(),
             Finding::AppliedInPart { filename, .. } => {
                 format!("finish it: onward up; or have it forgotten: onward repair {}", Shell(filename))
@@ -376,11 +386,15 @@ impl Finding {
                 Escaped(place)
             ),
             Finding::RestOfWayBackGone { filename, path: Some(path) } => format!(
-                "restore {}; or leave the rest of it undone, so that the migration counts as applied: onward repair {}",
+                "restore {}; or write there what is still to be undone, then: onward repair {}",
                 Escaped(path),
                 Shell(filename)
             ),
-            Finding::RestOfWayBackGone { path: None, .. } => "restore the file from version control".to_owned(),
+            Finding::RestOfWayBackGone { filename, path: None } => format!(
+                "restore the file from version control; or undo the rest of it by hand, and have it forgotten: onward \
+                 repair {}",
+                Shell(filename)
+            ),
             Finding::EmptyWayBack { .. } => "only the history will change".to_owned(),
             Finding::BackStepsChanged { filename, .. } => format!(
                 "restore its beginning; or have all of it run again: onward repair {}",
@@ -593,6 +607,12 @@ impl fmt::Display for Finding {
                 Escaped(table)
             ),
             Finding::NoHistory => f.write_str("this database has no history yet"),
+            Finding::RestGone { filename, done } => write!(
+                f,
+                "{} was done in part ({}), and the file is missing",
+                Escaped(filename),
+                Count(*done, "step")
+            ),
             Finding::RollingBack { filename, done } => write!(
                 f,
                 "{} is being rolled back, {} done",

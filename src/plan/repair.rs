@@ -27,7 +27,7 @@ pub enum Repair<'a> {
         migration: &'a Migration,
         steps_done: usize,
     },
-    /// The way back was begun and is another now; all of it will run.
+    /// The way back was begun and is another now; all of it will run, and the file stays begun.
     WayBackChange(&'a Migration),
     /// The file is gone, and counts as applied no longer.
     Missing(&'a str),
@@ -35,6 +35,10 @@ pub enum Repair<'a> {
     Left(&'a str),
     /// Its way back has begun, and its file is gone.
     Gone(&'a str),
+    /// The same, and it was named: it counts as begun no longer.
+    Abandoned(&'a str),
+    /// Its way back has begun, and the rest of that is gone.
+    RestGone(&'a str),
     /// There is nothing to repair.
     Nothing(&'a str),
 }
@@ -53,6 +57,8 @@ impl Repair<'_> {
             | Repair::Missing(name)
             | Repair::Left(name)
             | Repair::Gone(name)
+            | Repair::Abandoned(name)
+            | Repair::RestGone(name)
             | Repair::Nothing(name) => name,
         }
     }
@@ -60,7 +66,10 @@ impl Repair<'_> {
     /// Whether it changes the history.
     #[must_use]
     pub fn writes(&self) -> bool {
-        !matches!(self, Repair::Left(_) | Repair::Gone(_) | Repair::Nothing(_))
+        !matches!(
+            self,
+            Repair::Left(_) | Repair::Gone(_) | Repair::RestGone(_) | Repair::Nothing(_)
+        )
     }
 }
 
@@ -106,10 +115,14 @@ pub fn all(known: Known<'_>) -> Vec<Repair<'_>> {
     }
     let gone = rows
         .iter()
-        .filter(|row| row.status == RowStatus::Failed && row.steps_done == 0);
+        .filter(|row| matches!(row.status, RowStatus::Failed | RowStatus::Running));
     for row in gone.filter(|row| find(files, &row.filename).is_none()) {
         if repairs.iter().all(|known| known.filename() != row.filename) {
-            repairs.push(Repair::Failure(&row.filename));
+            repairs.push(match row.begun() {
+                Begun::Not => Repair::Failure(&row.filename),
+                _ if row.is_rolling_back() => Repair::Gone(&row.filename),
+                _ => Repair::Left(&row.filename),
+            });
         }
     }
     repairs
@@ -196,7 +209,12 @@ fn way_back<'a>(ways: &WaysBack, migration: &'a Migration, row: &Recorded) -> Re
     let steps_done = row.steps_done;
     let way_back = ways.get(&row.filename).and_then(Option::as_ref);
     match way_back.map(|file| obstacle(file, row.begun_back(), row.sql_checksum)) {
-        None | Some(Some(Obstacle::StepsChanged { .. })) => Repair::WayBackChange(migration),
+        None => Repair::RestGone(migration.name.filename()),
+        Some(Some(Obstacle::StepsChanged { .. })) => Repair::WayBackChange(migration),
+        // It goes on by itself, and the row holds what was wrong.
+        Some(None) if matches!(row.begun_back(), Begun::Failed { .. }) => {
+            Repair::Nothing(migration.name.filename())
+        }
         Some(Some(Obstacle::InDoubt { .. }) | None) => Repair::WayBackDeath {
             migration,
             steps_done,
@@ -209,7 +227,7 @@ fn without_file<'a>(known: Known<'a>, filename: &str) -> Option<Repair<'a>> {
     let Known { files, rows, .. } = known;
     let row = latest(rows, filename).filter(|row| row.filename != SchemaFile::FILENAME)?;
     if row.is_rolling_back() {
-        return Some(Repair::Gone(&row.filename));
+        return Some(Repair::Abandoned(&row.filename));
     }
     if row.status != RowStatus::Applied {
         return Some(Repair::Failure(&row.filename));

@@ -1,7 +1,10 @@
 //! What `rollback` will do, decided by a pure function of files, ways back, history and goal.
 
+use std::cmp::Reverse;
+
 use super::{
-    Begun, Finding, History, Observed, Obstacle, Recorded, RowStatus, obstacle, write_findings,
+    Begun, Finding, History, Observed, Obstacle, Recorded, RowStatus, obstacle, rest_gone,
+    write_findings,
 };
 use crate::migration::folder::WaysBack;
 use crate::migration::{Files, Migration, SchemaFile, SqlFile};
@@ -41,7 +44,7 @@ fn standing(rows: &[Recorded]) -> Vec<&Recorded> {
     };
     let mut standing: Vec<&Recorded> = rows.iter().rev().filter(is_standing).collect();
     // What was begun is finished first.
-    standing.sort_by_key(|row| !row.is_rolling_back());
+    standing.sort_by_key(|row| (!row.is_rolling_back(), Reverse(row.place)));
     standing
 }
 
@@ -129,7 +132,7 @@ pub fn rollback<'a>(
     }
     let wanted = wanted(files, observed, goal);
     plan.findings
-        .extend(order_findings(observed, goal, &wanted));
+        .extend(order_findings(files, observed, goal, &wanted));
     for row in &wanted {
         match undo(files, ways, row) {
             Ok(undo) => {
@@ -146,11 +149,17 @@ pub fn rollback<'a>(
 }
 
 /// What forbids to begin with the first of these.
-fn order_findings(observed: &Observed, goal: &Goal, wanted: &[&Recorded]) -> Vec<Finding> {
+fn order_findings(
+    files: &Files,
+    observed: &Observed,
+    goal: &Goal,
+    wanted: &[&Recorded],
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     let standing = standing(rows(observed));
     if !wanted.is_empty() {
-        findings.extend(rows(observed).iter().filter_map(in_part));
+        let rows = rows(observed).iter();
+        findings.extend(rows.filter_map(|row| in_part(files, row)));
     }
     match goal {
         Goal::Last(asked) if *asked > standing.len() && !standing.is_empty() => {
@@ -194,12 +203,21 @@ pub fn unfinished(row: &Recorded) -> Finding {
 }
 
 /// A file some of whose effects are in the database stands above all that is applied.
-fn in_part(row: &Recorded) -> Option<Finding> {
+fn in_part(files: &Files, row: &Recorded) -> Option<Finding> {
     let begun = row.begun() != Begun::Not && !row.is_rolling_back();
-    begun.then(|| Finding::AppliedInPart {
+    begun.then(|| match file_of(files, row) {
+        None => rest_gone(row),
+        Some(_) => applied_in_part(row),
+    })
+}
+
+/// A row of a file of which some steps are done, for who needs all or none.
+#[must_use]
+pub fn applied_in_part(row: &Recorded) -> Finding {
+    Finding::AppliedInPart {
         filename: row.filename.clone(),
         done: row.steps_done,
-    })
+    }
 }
 
 /// The way back of a row, or why there is none to run.

@@ -46,6 +46,7 @@ fn row(name: &str, status: RowStatus) -> Recorded {
         applied_by: "app".to_owned(),
         error_message: None,
         steps_done: 0,
+        place: 0,
     }
 }
 
@@ -467,6 +468,8 @@ fn a_repair_without_names_does_what_is_safe() {
             Repair::Missing(_) => "missing",
             Repair::Left(_) => "left",
             Repair::Gone(_) => "gone",
+            Repair::Abandoned(_) => "abandoned",
+            Repair::RestGone(_) => "rest gone",
             Repair::Nothing(_) => "nothing",
         };
         let line = |repair: &Repair| format!("{} {}", word(repair), repair.filename());

@@ -245,6 +245,7 @@ mod tests {
             applied_by: by.to_owned(),
             error_message: None,
             steps_done: 0,
+            place: 0,
         }
     }
 

@@ -231,6 +231,27 @@ fn a_way_back_needs_its_migration() {
 }
 
 #[test]
+fn two_migrations_do_not_share_a_way_back() {
+    for (first, second, names) in [
+        ("001_a.sql", "001_a.up.sql", "001_a.sql and 001_a.up.sql"),
+        ("001_a/up.sql", "001_a.sql", "001_a and 001_a.sql"),
+    ] {
+        let project = Project::new()
+            .migration(first, "CREATE TABLE a (x int);")
+            .migration(second, "CREATE TABLE b (x int);")
+            .migration("001_a.down.sql", "DROP TABLE a;");
+        check(
+            &project,
+            &format!(
+                "migrations/001_a.down.sql: it would be the way back of two migrations, {names}\n  \
+                 give one of them another name, and each a way back of its own\n  \
+                 mend the files; nothing was run\n"
+            ),
+        );
+    }
+}
+
+#[test]
 fn a_numbered_folder_needs_its_migration() {
     check(
         &Project::new().migration("001_a/readme.md", "x"),

@@ -1086,7 +1086,7 @@ fn a_history_to_take_over_is_chosen_as_printed() {
 }
 
 #[test]
-fn a_way_back_whose_rest_is_gone_is_restored_or_left_undone() {
+fn a_way_back_whose_rest_is_gone_is_restored_or_written_anew() {
     let (project, database) = with_ways_back();
     let back = "-- onward: no-transaction\nSELECT 1;\nSELECT nonsense;\nDROP TABLE c;\n";
     project.write("migrations/003_c.down.sql", back);
@@ -1099,13 +1099,12 @@ fn a_way_back_whose_rest_is_gone_is_restored_or_left_undone() {
         "rollback",
         r"
         refused: 003_c.sql is being rolled back, and the file is missing
-          restore the file from version control
+          restore the file from version control; or undo the rest of it by hand, and have it forgotten: onward repair 003_c.sql
     ",
     );
-    let stays = "left 003_c.sql as it is: its way back has begun, and its file is missing; restore it, then: onward rollback\n";
-    project
-        .run(&database, "repair 003_c.sql")
-        .gives(0, stays, "");
+    let stays = "left 003_c.sql as it is: its way back has begun, and its file is missing; restore it, then: onward rollback; \
+        or repair it by its name\n";
+    project.run(&database, "repair").gives(0, stays, "");
     project.rename("003_c.sql", "migrations/003_c.sql");
     let gone = refused(
         &project,
@@ -1113,18 +1112,26 @@ fn a_way_back_whose_rest_is_gone_is_restored_or_left_undone() {
         "rollback",
         r"
         refused: 003_c.sql is being rolled back, and the rest of its way back is missing
-          restore migrations/003_c.down.sql; or leave the rest of it undone, so that the migration counts as applied: onward repair 003_c.sql
+          restore migrations/003_c.down.sql; or write there what is still to be undone, then: onward repair 003_c.sql
     ",
     );
+    let before = database.full_dump();
+    project.run(&database, "repair 003_c.sql").gives(
+        0,
+        "left 003_c.sql as it is: its way back has begun, and the rest of that is missing; restore it, then: onward rollback\n",
+        "",
+    );
+    assert_eq!(database.full_dump(), before);
+    project.write("migrations/003_c.down.sql", "DROP TABLE c;\n");
     gone.cured_by(
         "onward repair 003_c.sql",
         "all of the way back of 003_c.sql will run again\n",
         "",
     );
-    project.run(&database, "up").gives(
+    project.run(&database, "rollback").gives(
         0,
-        "Applied 0 migrations: the database is up to date (3 applied)\n",
-        "",
+        "Rolled back 1 migration: 003_c.sql\n",
+        "rolled back 003_c.sql (<time>)\n",
     );
 }
 

@@ -883,3 +883,52 @@ fn verbose_and_quiet_runs_are_so() {
     );
     project.run(&database, "rollback -q").gives(0, "", "");
 }
+
+#[test]
+fn a_version_is_no_number_of_migrations() {
+    let project = three();
+    let database = applied(&project);
+    project.run(&database, "rollback 0002").gives(
+        2,
+        "",
+        r#"
+        error: "0002" is no number of migrations
+          a version is written --to 0002
+    "#,
+    );
+    assert_eq!(
+        database.applied(),
+        ["0001_a.sql", "0002_b.sql", "0003_c.sql"]
+    );
+}
+
+#[test]
+fn a_way_back_in_a_section_is_mended_and_accepted() {
+    let text = "-- migrate:up\nCREATE TABLE t (x int);\n-- migrate:down\nDROP TABLE u;\n";
+    let project = Project::new().migration("1_t.sql", text);
+    let database = applied(&project);
+    project.run(&database, "rollback").gives(
+        1,
+        "",
+        r#"
+        migrations/1_t.sql:4:12: ERROR: table "u" does not exist (42P01)
+        4 | DROP TABLE u;
+          |            ^
+        rolled back: the way back of 1_t.sql as a whole
+        rolled back before: none
+        still applied: 1_t.sql
+          mend the way back, then: onward repair 1_t.sql; then run onward rollback again
+    "#,
+    );
+    project.write("migrations/1_t.sql", text.replace("TABLE u", "TABLE t"));
+    project.run(&database, "repair 1_t.sql").gives(
+        0,
+        "accepted the text of 1_t.sql as it is now\n",
+        "",
+    );
+    project.run(&database, "rollback").gives(
+        0,
+        "Rolled back 1 migration: 1_t.sql\n",
+        "rolled back 1_t.sql (<time>)\n",
+    );
+}

@@ -162,17 +162,40 @@ fn up_and_status_say_that_a_way_back_has_begun() {
         "",
         r"
         refused: 0002_t.sql is being rolled back, and the file is missing
-          restore the file from version control
+          restore the file from version control; or undo the rest of it by hand, and have it forgotten: onward repair 0002_t.sql
         error: refused, for 1 reason
           nothing was changed
     ",
     );
-    project.run(&database, "repair 0002_t.sql").gives(
+    let outcome = project.run(&database, "status --json").outcome();
+    let document: serde_json::Value = serde_json::from_str(&outcome.raw_stdout).unwrap();
+    assert_eq!(document["migrations"][1]["state"], "rolling_back");
+    assert_eq!(document["stuck"], 1);
+    project.run(&database, "repair").gives(
         0,
-        "left 0002_t.sql as it is: its way back has begun, and its file is missing; restore it, then: onward rollback\n",
+        "left 0002_t.sql as it is: its way back has begun, and its file is missing; restore it, then: onward rollback; \
+         or repair it by its name\n",
         "",
     );
     assert_eq!(database.full_dump(), before);
+    project.run(&database, "repair 0002_t.sql").gives(
+        0,
+        "removed 0002_t.sql from the history: its way back has begun, and its file is missing\n",
+        "",
+    );
+    assert_eq!(
+        database.value(
+            "SELECT status, statements_done, regexp_replace(error_message, ' at .*Z', ' at T') FROM schema_migrations \
+             WHERE filename = '0002_t.sql'"
+        ),
+        "replaced|1|its way back had begun, its file was missing, and it was removed by repair, by postgres at T with \
+         onward 0.1.0; it said: index \"t_z\" does not exist (42704)"
+    );
+    project.run(&database, "--strict").gives(
+        0,
+        "Applied 0 migrations: the database is up to date (1 applied)\n",
+        "",
+    );
 }
 
 #[test]
@@ -202,13 +225,43 @@ fn steps_that_are_done_and_changed_since_are_refused() {
         "all of the way back of 0002_t.sql will run again\n",
         "",
     );
-    assert_eq!(state(&database), "applied|NULL|t|NULL");
-    project
-        .run(&database, "status --check -q")
-        .outcome()
-        .exits(0);
+    let began_anew = "SELECT status, statements_done, regexp_replace(error_message, ' at .*Z', ' at T') \
+        FROM schema_migrations WHERE filename = '0002_t.sql' ORDER BY id";
+    let trail = "replaced|1|its way back was begun anew by repair, by postgres at T with onward 0.1.0; it said: \
+        index \"t_z\" does not exist (42704)";
+    let begun = "running|0|index \"t_z\" does not exist (42704)";
+    assert_eq!(database.query(began_anew), [begun, trail]);
+    project.run(&database, "").gives(
+        3,
+        "",
+        r"
+        refused: 0002_t.sql is being rolled back, 0 steps done
+          finish it: onward rollback
+        error: refused, for 1 reason
+          nothing was changed
+    ",
+    );
+    // What fails at its first step is begun all the same, whatever it is.
+    for way_back in [
+        "-- onward: no-transaction\nDROP TABLE u;\n",
+        "DROP TABLE u;\n",
+    ] {
+        project.write("migrations/0002_t.down.sql", way_back);
+        project.run(&database, "rollback -q").outcome().exits(1);
+        let begun = "running|0|table \"u\" does not exist (42P01)";
+        assert_eq!(database.query(began_anew), [begun, trail]);
+    }
+    project.write("migrations/0002_t.down.sql", "DROP TABLE t;\n");
     project.run(&database, "rollback 2 -q").gives(0, "", "");
-    assert_eq!(state(&database), "rolled_back|2|t|t");
+    assert!(!database.has("t"));
+    assert_eq!(
+        database.query("SELECT filename, status FROM schema_migrations ORDER BY id"),
+        [
+            "0001_a.sql|rolled_back",
+            "0002_t.sql|rolled_back",
+            "0002_t.sql|replaced"
+        ]
+    );
 }
 
 #[test]
@@ -309,4 +362,74 @@ fn of_five_rollbacks_at_once_each_step_runs_once() {
     }
     assert_eq!(database.query("SELECT step FROM effects"), ["1", "2"]);
     assert_eq!(state(&database), "rolled_back|4|t|t");
+}
+
+#[test]
+fn a_way_back_that_empties_the_history_is_blamed_for_it() {
+    let (project, database) = indexed(
+        "-- onward: no-transaction\nDO $$BEGIN EXECUTE 'DELETE FROM ' || 'schema_migrations'; END$$;\nDROP TABLE t;\n",
+    );
+    project.run(&database, "rollback").gives(
+        1,
+        "",
+        r"
+        migrations/0002_t.down.sql: ERROR: the migration changed or removed rows of the history (55000)
+        HINT: onward keeps the history itself, so leave that statement out
+        rolled back: nothing: step 1 of 2 of the way back of 0002_t.sql is done, and could not be recorded
+        rolled back before: none
+        still applied: 0002_t.sql
+          mend the way back, then run onward rollback again
+    ",
+    );
+    assert!(database.has("t"));
+}
+
+#[test]
+fn the_error_of_a_way_back_is_not_repaired_away() {
+    let (project, database) = failed();
+    let before = database.full_dump();
+    project
+        .run(&database, "repair 0002_t.sql")
+        .gives(0, "0002_t.sql: nothing to repair\n", "");
+    project
+        .run(&database, "repair")
+        .gives(0, "nothing to repair\n", "");
+    assert_eq!(database.full_dump(), before);
+}
+
+#[test]
+fn what_was_begun_first_and_done_last_goes_first() {
+    let project = Project::new()
+        .migration(
+            "0001_a.sql",
+            "CREATE TABLE a (x int);\nVACUUM a;\nSELECT nonsense;\n",
+        )
+        .migration("0001_a.down.sql", "DROP TABLE a;")
+        .migration("0002_b.sql", "CREATE TABLE b (x int);")
+        .migration("0002_b.down.sql", "DROP TABLE b;");
+    let database = Database::new();
+    project.run(&database, "-q").outcome().exits(1);
+    project
+        .run(&database, "--only 0002_b.sql -q")
+        .outcome()
+        .exits(0);
+    project.write(
+        "migrations/0001_a.sql",
+        "CREATE TABLE a (x int);\nVACUUM a;\nSELECT 1;\n",
+    );
+    project.run(&database, "").gives(
+        0,
+        "Applied 1 migration: 0001_a.sql\n",
+        r"
+        warning: 0001_a.sql is out of order: 0002_b.sql is applied already
+          number a new file after the newest applied one
+        applied 0001_a.sql (<time>)
+    ",
+    );
+    project.run(&database, "rollback").gives(
+        0,
+        "Rolled back 1 migration: 0001_a.sql\n",
+        "rolled back 0001_a.sql (<time>)\n",
+    );
+    assert_eq!(database.applied(), ["0002_b.sql"]);
 }

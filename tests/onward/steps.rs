@@ -738,3 +738,136 @@ fn a_later_file_waits_until_an_earlier_one_is_done() {
     );
     assert!(!database.has("y"));
 }
+
+/// A step that removes every row of the history, where that cannot be seen.
+const EMPTYING: &str = "DO $$BEGIN EXECUTE 'DELETE FROM ' || 'schema_migrations'; END$$;";
+
+#[test]
+fn a_step_that_empties_the_history_is_blamed_for_it() {
+    let project = Project::new().migration(
+        "0001_x.sql",
+        format!("CREATE TABLE effects (x int);\nVACUUM effects;\nBEGIN;\n{EMPTYING}\nCOMMIT;\n"),
+    );
+    let database = Database::new();
+    project.run(&database, "").gives(
+        1,
+        "",
+        r"
+        migrations/0001_x.sql: ERROR: the migration changed or removed rows of the history (55000)
+        HINT: onward keeps the history itself, so leave that statement out
+        rolled back: step 3 of 3 of 0001_x.sql; the steps before it are done and will not be repeated
+        applied before: none
+        still pending: 0001_x.sql
+          mend the file, then run onward again
+    ",
+    );
+    assert_eq!(state(&database), "failed|2");
+}
+
+#[test]
+fn a_step_that_has_emptied_the_history_for_good_ran_once() {
+    let project = Project::new().migration(
+        "0001_x.sql",
+        format!("-- onward: no-transaction\nINSERT INTO effects VALUES (1);\n{EMPTYING}\nVACUUM effects;\n"),
+    );
+    let database = Database::with("CREATE TABLE effects (x int);");
+    project.run(&database, "--allow-nonempty").gives(
+        1,
+        "",
+        r"
+        migrations/0001_x.sql: ERROR: the migration changed or removed rows of the history (55000)
+        HINT: onward keeps the history itself, so leave that statement out
+        rolled back: nothing: step 2 of 3 of 0001_x.sql is done, and could not be recorded
+        applied before: none
+        still pending: 0001_x.sql
+          mend the file, then run onward again
+    ",
+    );
+    assert_eq!(database.query("SELECT x FROM effects"), ["1"]);
+}
+
+/// What forbids to go on without a file of which so many steps are done.
+fn rest_gone() -> String {
+    dedent(
+        r"
+        refused: 0001_x.sql was done in part (1 step), and the file is missing
+          restore the file from version control; or undo by hand what it has done, and have it forgotten: onward repair 0001_x.sql
+        error: refused, for 1 reason
+          nothing was changed
+    ",
+    )
+}
+
+#[test]
+fn a_file_that_is_done_in_part_and_gone_is_not_forgotten_silently() {
+    let (died, of_died) = gated(SLEEP);
+    let (failed, of_failed) = failed();
+    for (project, database, state, count) in [
+        (died, of_died, "running", "stuck"),
+        (failed, of_failed, "failed", "failed"),
+    ] {
+        project.remove("migrations/0001_x.sql");
+        let project = project.migration("0002_y.sql", "CREATE TABLE y (x int);");
+        let before = database.full_dump();
+        project.run(&database, "up").gives(3, "", &rest_gone());
+        project.run(&database, "validate").outcome().exits(3);
+        let outcome = project.run(&database, "status --json").outcome();
+        let document: serde_json::Value = serde_json::from_str(&outcome.raw_stdout).unwrap();
+        assert_eq!(document["migrations"][0]["state"], state);
+        assert_eq!(document[count], 1);
+        assert_eq!(document["healthy"], false);
+        assert_eq!(document["issues"][0]["code"], "rest_gone");
+        project.run(&database, "repair").gives(
+            0,
+            "left 0001_x.sql as it is: it is done in part; see onward status, then repair it by its name\n",
+            "",
+        );
+        assert_eq!(database.full_dump(), before);
+        project.run(&database, "repair 0001_x.sql").gives(
+            0,
+            "forgot the failed attempt of 0001_x.sql\n",
+            "",
+        );
+        project.run(&database, "").gives(
+            0,
+            "Applied 1 migration: 0002_y.sql\n",
+            "applied 0002_y.sql (<time>)\n",
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_done_in_part_is_not_recorded_as_done() {
+    let (project, database) = failed();
+    let before = database.full_dump();
+    for flags in ["", " --dry-run"] {
+        project
+            .run(
+                &database,
+                &format!("baseline --extend --through 0001{flags}"),
+            )
+            .gives(
+                3,
+                "",
+                r"
+        refused: 0001_x.sql is applied in part, 1 step done
+          finish it: onward up; or have it forgotten: onward repair 0001_x.sql
+        error: refused, for 1 reason
+          nothing was changed
+    ",
+            );
+    }
+    assert_eq!(database.full_dump(), before);
+    project.run(&database, "repair 0001_x.sql").gives(
+        0,
+        "forgot the failed attempt of 0001_x.sql\n",
+        "",
+    );
+    project
+        .run(&database, "baseline --extend --through 0001")
+        .gives(
+            0,
+            "recorded 0001_x.sql\nRecorded 1 migration without running them\n",
+            "",
+        );
+}
