@@ -26,7 +26,7 @@ pub(super) fn run(settings: &Settings, told: &Baseline, report: &Report) -> Resu
         return Ok(exit::DONE);
     }
     let mut lock = lock(session, ground.target, &seen, &mut patience, report)?;
-    let seen = ground.survey_locked(&mut lock, settings)?;
+    let seen = ground.survey_locked(&mut lock, settings, &mut patience, report)?;
     check(&seen, told, report)?;
     let marking = Marking::of(&ground, told, &seen)?;
     let mut locked = lock.open_second(ground.target, &mut patience)?;

@@ -21,17 +21,20 @@ use std::time::Instant;
 
 use crate::cli::{Command, Program};
 use crate::database::apply::Conditions;
+use crate::database::blockers::blockers;
 use crate::database::patience::Patience;
 use crate::database::run_lock::{Locked, RunLock};
 use crate::database::session::{Session, Target};
 use crate::database::survey::{Survey, survey};
-use crate::error::{Error, Escaped, Result, ServerError, Trouble, Typed, exit};
+use crate::error::{Done, Error, Escaped, Result, ServerError, Trouble, Typed, exit};
 use crate::migration::folder::{Keep, Location, ways_back};
 use crate::migration::{Files, Migration, SchemaFile};
 use crate::plan::{self, Plan, Recorded};
 use crate::report::Report;
 use crate::settings::Settings;
 use crate::sql::hazard;
+use crate::sql::name::TableName;
+use crate::timeout::Spoken;
 
 /// How the program ends after a command that did what it was told.
 #[derive(Debug, PartialEq, Eq)]
@@ -188,7 +191,8 @@ impl<'a> Ground<'a> {
             None => self.connect(patience)?,
         };
         loop {
-            match survey(&mut session, &settings.table, &self.schemas, will_write) {
+            let mut wait = HistoryWait::new(settings, patience, report);
+            match self.survey(&mut session, will_write, &mut wait) {
                 Err(Error::Database { trouble, .. })
                     if trouble.lost_connection() && patience.pause() =>
                 {
@@ -200,14 +204,93 @@ impl<'a> Ground<'a> {
     }
 
     /// Looks at the database.
-    fn survey(&self, session: &mut Session, settings: &Settings) -> Result<Survey> {
-        let will_write = |rows: &[Recorded]| plan::has_pending(&self.files, rows);
-        survey(session, &settings.table, &self.schemas, &will_write)
+    fn survey(
+        &self,
+        session: &mut Session,
+        will_write: &dyn Fn(&[Recorded]) -> bool,
+        wait: &mut HistoryWait,
+    ) -> Result<Survey> {
+        loop {
+            let outcome = survey(session, wait.table, &self.schemas, will_write);
+            let who = |relations: &[String]| blockers(session, relations);
+            if let Some(seen) = wait.or_again(outcome, who)? {
+                return Ok(seen);
+            }
+        }
     }
 
     /// Looks at the database again, when no other runner is at work any more.
-    fn survey_locked(&self, lock: &mut RunLock, settings: &Settings) -> Result<Survey> {
-        lock.look(|session| survey(session, &settings.table, &self.schemas, &|_| true))
+    fn survey_locked(
+        &self,
+        lock: &mut RunLock,
+        settings: &Settings,
+        patience: &mut Patience,
+        report: &Report,
+    ) -> Result<Survey> {
+        let mut wait = HistoryWait::new(settings, patience, report);
+        loop {
+            let outcome =
+                lock.look(|session| survey(session, wait.table, &self.schemas, &|_| true));
+            if let Some(seen) = wait.or_again(outcome, |relations| lock.blockers(relations))? {
+                return Ok(seen);
+            }
+        }
+    }
+}
+
+/// Waits for whoever has the history for itself.
+struct HistoryWait<'a> {
+    table: &'a TableName,
+    patience: &'a mut Patience,
+    report: &'a Report,
+    /// Who was named last.
+    named: Option<Vec<String>>,
+}
+
+impl<'a> HistoryWait<'a> {
+    fn new(
+        settings: &'a Settings,
+        patience: &'a mut Patience,
+        report: &'a Report,
+    ) -> HistoryWait<'a> {
+        patience.begin();
+        HistoryWait {
+            table: &settings.table,
+            patience,
+            report,
+            named: None,
+        }
+    }
+
+    /// What was seen, or none when the look shall be repeated.
+    fn or_again(
+        &mut self,
+        outcome: Result<Survey>,
+        who: impl FnOnce(&[String]) -> Vec<String>,
+    ) -> Result<Option<Survey>> {
+        let error = match outcome {
+            Err(Error::Database {
+                trouble: Trouble::Server(error),
+                ..
+            }) if error.is_blocked() => error,
+            outcome => return outcome.map(Some),
+        };
+        let table = self.table.to_string();
+        let blockers = who(std::slice::from_ref(&table));
+        let holder = blockers.first().cloned();
+        if self.named.as_ref() != Some(&blockers) {
+            self.report.history_blocked(&table, &error, &blockers);
+            self.named = Some(blockers);
+        }
+        if self.patience.pause() {
+            return Ok(None);
+        }
+        Err(Error::GaveUp {
+            waiting_for: format!("the history {table}"),
+            waited: Spoken(self.patience.used()).to_string(),
+            holder,
+            done: Done::Applied(Vec::new()),
+        })
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn run(
         return Ok(exit::DONE);
     }
     let mut lock = lock(session, ground.target, &seen, &mut patience, report)?;
-    let seen = ground.survey_locked(&mut lock, settings)?;
+    let seen = ground.survey_locked(&mut lock, settings, &mut patience, report)?;
     let known = rows(&seen, report)?;
     let ways = read_ways(&ground, settings, known)?;
     let repairs = plan(&ground, &ways, known, names)?;

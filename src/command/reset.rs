@@ -29,7 +29,7 @@ pub(super) fn run(settings: &Settings, named: &str, force: Switch, report: &Repo
     let (session, seen) = ground.look(settings, &mut patience, report)?;
     refuse_all(&wrong_place(&seen, named), report)?;
     let mut lock = lock(session, ground.target, &seen, &mut patience, report)?;
-    let seen = ground.survey_locked(&mut lock, settings)?;
+    let seen = ground.survey_locked(&mut lock, settings, &mut patience, report)?;
     let mut findings = wrong_place(&seen, named);
     let found = lock.look(|session| {
         contents(session, &seen.facts).map_err(failed("cannot see what is in the database"))
