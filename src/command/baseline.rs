@@ -40,6 +40,7 @@ pub(super) fn run(settings: &Settings, told: &Baseline, report: &Report) -> Resu
         &marking.statements(&seen),
         conditions,
         &mut patience,
+        report,
         "cannot record the baseline in",
     )?;
     marking.say(told.rehearsal, report);

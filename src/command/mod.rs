@@ -26,7 +26,7 @@ use crate::database::patience::Patience;
 use crate::database::run_lock::{Locked, RunLock};
 use crate::database::session::{Session, Target};
 use crate::database::survey::{Survey, survey};
-use crate::error::{Done, Error, Escaped, Result, ServerError, Trouble, Typed, exit};
+use crate::error::{Done, Error, Escaped, Result, Trouble, Typed, exit};
 use crate::migration::folder::{Keep, Location, ways_back};
 use crate::migration::{Files, Migration, SchemaFile};
 use crate::plan::{self, Plan, Recorded};
@@ -285,12 +285,7 @@ impl<'a> HistoryWait<'a> {
         if self.patience.pause() {
             return Ok(None);
         }
-        Err(Error::GaveUp {
-            waiting_for: format!("the history {table}"),
-            waited: Spoken(self.patience.used()).to_string(),
-            holder,
-            done: Done::Applied(Vec::new()),
-        })
+        Err(gave_up(&table, self.patience, holder))
     }
 }
 
@@ -326,18 +321,33 @@ fn transact(
     statements: &str,
     conditions: Conditions,
     patience: &mut Patience,
+    report: &Report,
     doing: &str,
 ) -> Result<()> {
+    let table = conditions.table.to_string();
     patience.begin();
     loop {
-        match locked.transact(statements, conditions) {
+        let trouble = match locked.transact(statements, conditions) {
             Ok(()) => return Ok(()),
-            Err(trouble)
-                if trouble.server().is_some_and(ServerError::is_blocked) && patience.pause() => {}
-            Err(trouble) => {
-                let doing = format!("{doing} {}", conditions.table);
-                return Err(Error::Database { doing, trouble });
-            }
+            Err(trouble) => trouble,
+        };
+        let Some(error) = trouble.server().filter(|error| error.is_blocked()) else {
+            let doing = format!("{doing} {table}");
+            return Err(Error::Database { doing, trouble });
+        };
+        let blockers = locked.blockers(std::slice::from_ref(&table));
+        report.history_blocked(&table, error, &blockers);
+        if !patience.pause() {
+            return Err(gave_up(&table, patience, blockers.into_iter().next()));
         }
+    }
+}
+
+fn gave_up(table: &str, patience: &Patience, holder: Option<String>) -> Error {
+    Error::GaveUp {
+        waiting_for: format!("the history {table}"),
+        waited: Spoken(patience.used()).to_string(),
+        holder,
+        done: Done::Applied(Vec::new()),
     }
 }

@@ -55,6 +55,7 @@ pub(super) fn run(
             &statements,
             conditions,
             &mut patience,
+            report,
             "cannot repair the history",
         )?;
     }

@@ -135,6 +135,31 @@ fn who_has_the_history_for_itself_is_told() {
 }
 
 #[test]
+fn who_is_in_the_way_of_a_baseline_is_told() {
+    let (project, database) = (slow(), Database::new());
+    project.run(&database, "--to 001 -q").gives(0, "", "");
+    let mut reader = database.connect();
+    reader
+        .batch_execute(
+            "SET application_name = 'reader'; BEGIN; LOCK schema_migrations IN SHARE MODE",
+        )
+        .unwrap();
+    let outcome = project
+        .run(
+            &database,
+            "baseline --extend --max-wait 300ms --lock-timeout 400ms",
+        )
+        .outcome();
+    outcome.gives(5, "", r"
+        waiting for the history public.schema_migrations: canceling statement due to lock timeout
+          schema_migrations is locked by pid <pid>, user postgres, application 'reader', client local, idle in transaction, in a transaction since <when>, query: SET application_name = 'reader'; BEGIN; LOCK schema_migrations IN SHARE MODE
+        error: gave up waiting for the history public.schema_migrations after <time>; schema_migrations is locked by pid <pid>, user postgres, application 'reader', client local, idle in transaction, in a transaction since <when>, query: SET application_name = 'reader'; BEGIN; LOCK schema_migrations IN SHARE MODE
+          run onward again later, or wait longer with --max-wait
+    ");
+    assert_eq!(database.applied(), ["001_effects.sql"]);
+}
+
+#[test]
 fn the_history_is_waited_for_under_the_run_lock_too() {
     let (project, database) = (slow(), Database::new());
     project.run(&database, "--to 001 -q").gives(0, "", "");
@@ -143,8 +168,8 @@ fn the_history_is_waited_for_under_the_run_lock_too() {
         .batch_execute(&format!("BEGIN; SELECT pg_advisory_xact_lock({KEY})"))
         .unwrap();
     let waiting = project.run(&database, "").start();
-    let asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'ROLLBACK; SELECT%'";
-    wait_until("the run lock is asked for", || database.value(asked) == "1");
+    let connected = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'onward%'";
+    wait_until("the run is connected", || database.value(connected) == "1");
     holder
         .batch_execute("BEGIN; LOCK schema_migrations")
         .unwrap();
