@@ -212,11 +212,12 @@ fn extensions() -> String {
         .to_owned()
 }
 
-/// What goes only as a part of something else has an entry in `pg_depend` that says so.
+/// What goes only as a part of something else has an entry in `pg_depend` that says so. An aggregate over `*` has no
+/// arguments in its identity, which only `DROP ROUTINE` takes.
 fn contents_of_public() -> String {
     format!(
         "SELECT pg_catalog.format('DROP %s IF EXISTS %s CASCADE', CASE o.type WHEN 'statistics object' THEN 'statistics' \
-         ELSE o.type END, o.identity) FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_depend i ON i.refobjid \
+         WHEN 'aggregate' THEN 'routine' ELSE o.type END, o.identity) FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_depend i ON i.refobjid \
          OPERATOR(pg_catalog.=) n.oid AND i.refclassid OPERATOR(pg_catalog.=) CAST(CAST('pg_catalog.pg_namespace' AS \
          pg_catalog.regclass) AS pg_catalog.oid) CROSS JOIN LATERAL pg_catalog.pg_identify_object(i.classid, i.objid, 0) o \
          WHERE {} AND o.type OPERATOR(pg_catalog.<>) 'default acl' AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d \
