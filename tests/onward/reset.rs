@@ -259,6 +259,26 @@ fn the_owner_of_a_database_may_reset_it() {
 }
 
 #[test]
+fn the_history_needs_a_schema_that_is_left() {
+    let (project, database) = (project(), Database::new());
+    database.execute(&format!(
+        "CREATE SCHEMA app; ALTER DATABASE {} SET search_path = app",
+        database.name
+    ));
+    reset(&project, &database, "").gives(
+        2,
+        "",
+        r"
+        error: no schema of the search_path is left when all is dropped, so there is no place for the history table
+          name one, and it will be created: onward reset --database <database> --table SCHEMA.schema_migrations
+    ",
+    );
+    let project = Project::new().migration("001_a.sql", "CREATE TABLE a (x int);\n");
+    reset(&project, &database, "-q --table app.schema_migrations").gives(0, "", "");
+    assert!(database.has("app.schema_migrations") && database.has("app.a"));
+}
+
+#[test]
 fn what_is_in_a_strangers_public_goes_piece_by_piece() {
     let (project, database) = (project(), Database::new());
     let owner = database.role("own");
