@@ -37,7 +37,8 @@ fn check_as_new(project: &Project, database: &Database) {
     project.run(&new, "-q").gives(0, "", "");
     assert_eq!(database.dump(), new.dump());
     let unseen = "SELECT (SELECT count(*) FROM pg_default_acl), (SELECT count(*) FROM pg_largeobject_metadata), \
-        (SELECT count(*) FROM pg_extension), (SELECT string_agg(nspname || coalesce(nspacl::text, ''), ' ' ORDER BY nspname) \
+        (SELECT count(*) FROM pg_extension), (SELECT count(*) FROM pg_transform), \
+        (SELECT count(*) FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace), (SELECT string_agg(nspname || coalesce(nspacl::text, ''), ' ' ORDER BY nspname) \
         FROM pg_namespace WHERE nspname !~ '^pg_')";
     assert_eq!(database.value(unseen), new.value(unseen));
     assert_eq!(database.history(), new.history());
@@ -79,6 +80,9 @@ fn rich() -> Database {
          CREATE FOREIGN DATA WRAPPER w; CREATE SERVER far FOREIGN DATA WRAPPER w; CREATE USER MAPPING FOR PUBLIC SERVER far; \
          CREATE FOREIGN TABLE ft (x int) SERVER far; CREATE PUBLICATION pub FOR TABLE t; \
          CREATE CAST (point AS text) WITH INOUT; CREATE CAST (mood AS text) WITH INOUT; \
+         CREATE FUNCTION pg_catalog.mine(int) RETURNS int LANGUAGE sql AS 'SELECT 1'; \
+         CREATE AGGREGATE pg_catalog.all_mine(*) (SFUNC = int8inc, STYPE = int8, INITCOND = '0'); \
+         CREATE TRANSFORM FOR int LANGUAGE plpgsql (FROM SQL WITH FUNCTION prsd_lextype(internal)); \
          CREATE LANGUAGE tongue HANDLER plpgsql_call_handler; CREATE ACCESS METHOD way TYPE INDEX HANDLER bthandler; \
          SELECT lo_create(0), lo_create(0); \
          REVOKE USAGE ON SCHEMA public FROM PUBLIC; COMMENT ON SCHEMA public IS 'ours'",
