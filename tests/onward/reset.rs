@@ -227,8 +227,8 @@ fn a_history_of_its_own_schema_is_created_there_again() {
         2,
         "",
         r"
-        error: no schema of the search_path exists, so there is no place for the history table
-          name one, and it will be created: onward --table SCHEMA.schema_migrations
+        error: no schema of the search_path is left when all is dropped, so there is no place for the history table
+          name one, and it will be created: onward reset --database <database> --table SCHEMA.schema_migrations
     ",
     );
     assert!(database.has("ops.log"));
