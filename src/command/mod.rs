@@ -15,7 +15,6 @@ mod wait;
 pub use self::new::run as new;
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Instant;
 
@@ -27,7 +26,7 @@ use crate::database::run_lock::{Locked, RunLock};
 use crate::database::session::{Session, Target};
 use crate::database::survey::{Survey, survey};
 use crate::error::{Done, Error, Escaped, Result, Trouble, Typed, exit};
-use crate::migration::folder::{Keep, Location, ways_back};
+use crate::migration::folder::{Keep, Location, is_same, ways_back};
 use crate::migration::{Files, Migration, SchemaFile};
 use crate::plan::{self, Plan, Recorded};
 use crate::report::Report;
@@ -128,14 +127,21 @@ impl<'a> Ground<'a> {
         })
     }
 
-    /// The migration that an argument means: by its name, or by a path as good as the name.
-    fn migration(&self, option: &str, word: &str) -> Result<&Migration> {
+    /// The file name that an argument means, if it is a name alone or a path in the folder of the migrations.
+    fn filename<'w>(&self, word: &'w str) -> Option<&'w str> {
         let path = Path::new(word);
         // A numbered folder is named after itself, not after the file in it.
         let in_folder = path.ends_with("up.sql") || path.ends_with("migration.sql");
         let named = path.parent().filter(|_| in_folder).unwrap_or(path);
-        let name = named.file_name();
-        let is_it = |migration: &&Migration| name == Some(OsStr::new(migration.name.filename()));
+        let folder = named.parent()?;
+        let is_here = folder.as_os_str().is_empty() || is_same(folder, Path::new(&self.files.dir));
+        named.file_name().filter(|_| is_here)?.to_str()
+    }
+
+    /// The migration that an argument means: by its name, or by a path as good as the name.
+    fn migration(&self, option: &str, word: &str) -> Result<&Migration> {
+        let name = self.filename(word);
+        let is_it = |migration: &&Migration| name == Some(migration.name.filename());
         let found = self.files.migrations.iter().find(is_it);
         found.ok_or_else(|| Error::Usage {
             message: format!(

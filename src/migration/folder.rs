@@ -291,6 +291,12 @@ fn write_one(path: &Path, text: &str) -> std::result::Result<(), FileFault> {
     })
 }
 
+/// Whether two paths lead to the same place.
+#[must_use]
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
 /// Whether a file name sorts below `version` + 0xFF: the boundary of a version of which no file is left.
 #[must_use]
 pub fn sorts_through(filename: &str, version: &str) -> bool {
