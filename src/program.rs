@@ -96,6 +96,32 @@ fn end(child: &mut Child, reason: io::Error) -> io::Error {
     reason
 }
 
+/// What this shell ends when the file system of processes tells who the children of a process are.
+const END_DESCENDANTS: &str = "all= queue=$1
+while [ -n \"$queue\" ]; do
+  set -- $queue
+  pid=$1
+  shift
+  queue=$*
+  for file in /proc/$pid/task/*/children; do
+    children=
+    read -r children <\"$file\"
+    queue=\"$queue $children\" all=\"$all $children\"
+  done
+  set -- $queue
+  queue=$*
+done
+kill -KILL $all";
+
+/// Stops what a child has started. It has no process group of its own to be stopped as: Ctrl-C on the terminal would not
+/// reach it then.
+fn end_descendants(child: &Child) {
+    let (script, pid) = (OsStr::new(END_DESCENDANTS), child.id().to_string());
+    let arguments = [OsStr::new("-c"), script, OsStr::new("sh"), OsStr::new(&pid)];
+    // Where nothing tells of them, only the child itself is stopped.
+    let _ = ask(OsStr::new("sh"), &arguments, Duration::from_secs(2));
+}
+
 /// Waits for the end of a child; `None` if it still runs at the deadline.
 fn wait(child: &mut Child, deadline: Option<Instant>) -> io::Result<Option<ExitStatus>> {
     let Some(deadline) = deadline else {
@@ -135,6 +161,7 @@ pub fn run_hook(
             HookEnd::Failure(status.code().or(by_signal).unwrap_or(1))
         }
         None => {
+            end_descendants(&child);
             end(&mut child, late());
             HookEnd::Late
         }

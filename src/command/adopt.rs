@@ -50,7 +50,7 @@ pub(super) fn run(settings: &Settings, told: &Adopt, report: &Report) -> Result<
     }
 
     let mut lock = lock(session, ground.target, &seen, &mut patience, report)?;
-    let seen = ground.survey_locked(&mut lock, settings)?;
+    let seen = ground.survey_locked(&mut lock, settings, &mut patience, report)?;
     run.check(&seen)?;
     let mut locked = lock.open_second(ground.target, &mut patience)?;
     run.take_over(&mut locked, &seen, &old, new_name.as_ref(), &mut patience)?;

@@ -27,7 +27,7 @@ pub(super) fn run(settings: &Settings, told: &Baseline, report: &Report) -> Resu
         return Ok(exit::DONE);
     }
     let mut lock = lock(session, ground.target, &seen, &mut patience, report)?;
-    let seen = ground.survey_locked(&mut lock, settings)?;
+    let seen = ground.survey_locked(&mut lock, settings, &mut patience, report)?;
     check(&seen, told, report)?;
     let marking = Marking::of(&ground, told, &seen)?;
     marking.check(&seen, report)?;
@@ -42,6 +42,7 @@ pub(super) fn run(settings: &Settings, told: &Baseline, report: &Report) -> Resu
         &marking.statements(&seen),
         conditions,
         &mut patience,
+        report,
         "cannot record the baseline in",
     )?;
     marking.say(told.rehearsal, report);

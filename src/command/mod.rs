@@ -15,23 +15,25 @@ mod wait;
 pub use self::new::run as new;
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Instant;
 
 use crate::cli::{Command, Program};
 use crate::database::apply::Conditions;
+use crate::database::blockers::blockers;
 use crate::database::patience::Patience;
 use crate::database::run_lock::{Locked, RunLock};
 use crate::database::session::{Session, Target};
 use crate::database::survey::{Survey, survey};
-use crate::error::{Error, Escaped, Result, ServerError, Trouble, Typed, exit};
-use crate::migration::folder::{Keep, Location, ways_back};
+use crate::error::{Done, Error, Escaped, Result, Trouble, Typed, exit};
+use crate::migration::folder::{Keep, Location, is_same, ways_back};
 use crate::migration::{Files, Migration, SchemaFile};
 use crate::plan::{self, Plan, Recorded};
 use crate::report::Report;
 use crate::settings::Settings;
 use crate::sql::hazard;
+use crate::sql::name::TableName;
+use crate::timeout::Spoken;
 
 /// How the program ends after a command that did what it was told.
 #[derive(Debug, PartialEq, Eq)]
@@ -125,14 +127,21 @@ impl<'a> Ground<'a> {
         })
     }
 
-    /// The migration that an argument means: by its name, or by a path as good as the name.
-    fn migration(&self, option: &str, word: &str) -> Result<&Migration> {
+    /// The file name that an argument means, if it is a name alone or a path in the folder of the migrations.
+    fn filename<'w>(&self, word: &'w str) -> Option<&'w str> {
         let path = Path::new(word);
         // A numbered folder is named after itself, not after the file in it.
         let in_folder = path.ends_with("up.sql") || path.ends_with("migration.sql");
         let named = path.parent().filter(|_| in_folder).unwrap_or(path);
-        let name = named.file_name();
-        let is_it = |migration: &&Migration| name == Some(OsStr::new(migration.name.filename()));
+        let folder = named.parent()?;
+        let is_here = folder.as_os_str().is_empty() || is_same(folder, Path::new(&self.files.dir));
+        named.file_name().filter(|_| is_here)?.to_str()
+    }
+
+    /// The migration that an argument means: by its name, or by a path as good as the name.
+    fn migration(&self, option: &str, word: &str) -> Result<&Migration> {
+        let name = self.filename(word);
+        let is_it = |migration: &&Migration| name == Some(migration.name.filename());
         let found = self.files.migrations.iter().find(is_it);
         found.ok_or_else(|| Error::Usage {
             message: format!(
@@ -188,7 +197,8 @@ impl<'a> Ground<'a> {
             None => self.connect(patience)?,
         };
         loop {
-            match survey(&mut session, &settings.table, &self.schemas, will_write) {
+            let mut wait = HistoryWait::new(settings, patience, report);
+            match self.survey(&mut session, will_write, &mut wait) {
                 Err(Error::Database { trouble, .. })
                     if trouble.lost_connection() && patience.pause() =>
                 {
@@ -200,14 +210,88 @@ impl<'a> Ground<'a> {
     }
 
     /// Looks at the database.
-    fn survey(&self, session: &mut Session, settings: &Settings) -> Result<Survey> {
-        let will_write = |rows: &[Recorded]| plan::has_pending(&self.files, rows);
-        survey(session, &settings.table, &self.schemas, &will_write)
+    fn survey(
+        &self,
+        session: &mut Session,
+        will_write: &dyn Fn(&[Recorded]) -> bool,
+        wait: &mut HistoryWait,
+    ) -> Result<Survey> {
+        loop {
+            let outcome = survey(session, wait.table, &self.schemas, will_write);
+            let who = |relations: &[String]| blockers(session, relations);
+            if let Some(seen) = wait.or_again(outcome, who)? {
+                return Ok(seen);
+            }
+        }
     }
 
     /// Looks at the database again, when no other runner is at work any more.
-    fn survey_locked(&self, lock: &mut RunLock, settings: &Settings) -> Result<Survey> {
-        lock.look(|session| survey(session, &settings.table, &self.schemas, &|_| true))
+    fn survey_locked(
+        &self,
+        lock: &mut RunLock,
+        settings: &Settings,
+        patience: &mut Patience,
+        report: &Report,
+    ) -> Result<Survey> {
+        let mut wait = HistoryWait::new(settings, patience, report);
+        loop {
+            let outcome =
+                lock.look(|session| survey(session, wait.table, &self.schemas, &|_| true));
+            if let Some(seen) = wait.or_again(outcome, |relations| lock.blockers(relations))? {
+                return Ok(seen);
+            }
+        }
+    }
+}
+
+/// Waits for whoever has the history for itself.
+struct HistoryWait<'a> {
+    table: &'a TableName,
+    patience: &'a mut Patience,
+    report: &'a Report,
+    /// Who was named last.
+    named: Option<Vec<String>>,
+}
+
+impl<'a> HistoryWait<'a> {
+    fn new(
+        settings: &'a Settings,
+        patience: &'a mut Patience,
+        report: &'a Report,
+    ) -> HistoryWait<'a> {
+        patience.begin();
+        HistoryWait {
+            table: &settings.table,
+            patience,
+            report,
+            named: None,
+        }
+    }
+
+    /// What was seen, or none when the look shall be repeated.
+    fn or_again(
+        &mut self,
+        outcome: Result<Survey>,
+        who: impl FnOnce(&[String]) -> Vec<String>,
+    ) -> Result<Option<Survey>> {
+        let error = match outcome {
+            Err(Error::Database {
+                trouble: Trouble::Server(error),
+                ..
+            }) if error.is_blocked() => error,
+            outcome => return outcome.map(Some),
+        };
+        let table = self.table.to_string();
+        let blockers = who(std::slice::from_ref(&table));
+        let holder = blockers.first().cloned();
+        if self.named.as_ref() != Some(&blockers) {
+            self.report.history_blocked(&table, &error, &blockers);
+            self.named = Some(blockers);
+        }
+        if self.patience.pause() {
+            return Ok(None);
+        }
+        Err(gave_up(&table, self.patience, holder))
     }
 }
 
@@ -243,18 +327,33 @@ fn transact(
     statements: &str,
     conditions: Conditions,
     patience: &mut Patience,
+    report: &Report,
     doing: &str,
 ) -> Result<()> {
+    let table = conditions.table.to_string();
     patience.begin();
     loop {
-        match locked.transact(statements, conditions) {
+        let trouble = match locked.transact(statements, conditions) {
             Ok(()) => return Ok(()),
-            Err(trouble)
-                if trouble.server().is_some_and(ServerError::is_blocked) && patience.pause() => {}
-            Err(trouble) => {
-                let doing = format!("{doing} {}", conditions.table);
-                return Err(Error::Database { doing, trouble });
-            }
+            Err(trouble) => trouble,
+        };
+        let Some(error) = trouble.server().filter(|error| error.is_blocked()) else {
+            let doing = format!("{doing} {table}");
+            return Err(Error::Database { doing, trouble });
+        };
+        let blockers = locked.blockers(std::slice::from_ref(&table));
+        report.history_blocked(&table, error, &blockers);
+        if !patience.pause() {
+            return Err(gave_up(&table, patience, blockers.into_iter().next()));
         }
+    }
+}
+
+fn gave_up(table: &str, patience: &Patience, holder: Option<String>) -> Error {
+    Error::GaveUp {
+        waiting_for: format!("the history {table}"),
+        waited: Spoken(patience.used()).to_string(),
+        holder,
+        done: Done::Applied(Vec::new()),
     }
 }

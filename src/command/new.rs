@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cli::{New, Switch};
 use crate::error::{Escaped, Result, exit};
-use crate::migration::folder::{Location, neighbours, write_new};
+use crate::migration::folder::{Location, neighbours, schema_through, write_new};
 use crate::migration::next::{WayBack, next};
 use crate::plan::Finding;
 use crate::report::Report;
@@ -23,6 +23,7 @@ pub fn run(location: &Location, told: &New, report: &Report) -> Result<u8> {
     };
     let next = next(
         found.as_deref().unwrap_or_default(),
+        schema_through(&location.schema)?.as_deref(),
         &told.words,
         way_back,
         now(),

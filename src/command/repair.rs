@@ -1,8 +1,5 @@
 //! `onward repair`: accepts changed and renamed files, and forgets failed attempts; the trail keeps what was.
 
-use std::ffi::OsStr;
-use std::path::Path;
-
 use super::{Ground, lock, transact};
 use crate::cli::Rehearsal;
 use crate::database::apply::Conditions;
@@ -33,7 +30,7 @@ pub(super) fn run(
         return Ok(exit::DONE);
     }
     let mut lock = lock(session, ground.target, &seen, &mut patience, report)?;
-    let seen = ground.survey_locked(&mut lock, settings)?;
+    let seen = ground.survey_locked(&mut lock, settings, &mut patience, report)?;
     let known = rows(&seen, report)?;
     let ways = read_ways(&ground, settings, known)?;
     let repairs = plan(&ground, &ways, known, names)?;
@@ -55,6 +52,7 @@ pub(super) fn run(
             &statements,
             conditions,
             &mut patience,
+            report,
             "cannot repair the history",
         )?;
     }
@@ -102,22 +100,20 @@ fn plan<'a>(
     if names.is_empty() {
         return Ok(repair::all(known));
     }
-    // A path is as good as a name.
-    let filename = |name| {
-        Path::new(name)
-            .file_name()
-            .and_then(OsStr::to_str)
-            .unwrap_or(name)
-    };
-    let filenames: Vec<&str> = names.iter().map(|name| filename(name.as_str())).collect();
-    repair::named(known, &filenames).map_err(|unknown| Error::Usage {
+    let unknown = |name: &str| Error::Usage {
         message: format!(
             "{} is no migration in {}",
-            Typed(unknown),
+            Typed(name),
             Escaped(&ground.files.dir)
         ),
         hint: "name a file as onward status shows it".to_owned(),
-    })
+    };
+    // A path is as good as a name.
+    let filenames = names
+        .iter()
+        .map(|name| ground.filename(name).ok_or_else(|| unknown(name)))
+        .collect::<Result<Vec<&str>>>()?;
+    repair::named(known, &filenames).map_err(unknown)
 }
 
 fn statement(table: &HistoryTable, repair: &Repair) -> String {

@@ -1,14 +1,14 @@
 //! `onward reset`: drops all that is in the database, then does what `up` does.
 
 use super::run::{Clearing, Run};
-use super::up::{Aim, no_schema};
+use super::up::Aim;
 use super::{Ground, lock, refuse};
 use crate::cli::Switch;
 use crate::database::contents::{Contents, contents, end_sessions};
 use crate::database::history::{HistoryTable, MissingSchema};
 use crate::database::run_lock::RunLock;
 use crate::database::survey::Survey;
-use crate::error::{Error, Result, Trouble, exit};
+use crate::error::{Error, Result, Shell, Trouble, exit};
 use crate::migration::folder::Keep;
 use crate::plan::{Finding, Goal, History, NoHistory, Observed, Reach, plan};
 use crate::report::Report;
@@ -29,7 +29,7 @@ pub(super) fn run(settings: &Settings, named: &str, force: Switch, report: &Repo
     let (session, seen) = ground.look(settings, &mut patience, report)?;
     refuse_all(&wrong_place(&seen, named), report)?;
     let mut lock = lock(session, ground.target, &seen, &mut patience, report)?;
-    let seen = ground.survey_locked(&mut lock, settings)?;
+    let seen = ground.survey_locked(&mut lock, settings, &mut patience, report)?;
     let mut findings = wrong_place(&seen, named);
     let found = lock.look(|session| {
         contents(session, &seen.facts).map_err(failed("cannot see what is in the database"))
@@ -129,7 +129,14 @@ fn refuse_all(findings: &[Finding], report: &Report) -> Result<()> {
 /// What will be seen when all is dropped. Of the schemas only `public` is there then.
 fn emptied(seen: &Survey, found: &Contents, name: &TableName) -> Result<Survey> {
     let public = || found.public_on_path.then(|| "public".to_owned());
-    let schema = name.schema.clone().or_else(public).ok_or_else(no_schema)?;
+    let schema = name.schema.clone().or_else(public).ok_or_else(|| Error::Usage {
+        message: "no schema of the search_path is left when all is dropped, so there is no place for the history table"
+            .to_owned(),
+        hint: format!(
+            "name one, and it will be created: onward reset --database {} --table SCHEMA.schema_migrations",
+            Shell(&seen.facts.database)
+        ),
+    })?;
     let missing_schema = if schema == "public" {
         MissingSchema::Leave
     } else {

@@ -127,7 +127,9 @@ impl Rounds for Run<'_, Goal> {
     ) -> Result<Round> {
         let target = self.ground.target;
         let mut lock = lock(session, target, seen, &mut self.patience, self.report)?;
-        *seen = self.ground.survey_locked(&mut lock, self.settings)?;
+        *seen =
+            self.ground
+                .survey_locked(&mut lock, self.settings, &mut self.patience, self.report)?;
         if let Some(Interruption {
             file,
             cause: Cause::Lost(_),

@@ -1,7 +1,7 @@
 //! `onward up`: the baseline if needed, then every pending migration.
 
 use super::run::{Cause, Clearing, Interruption, Round, Rounds, Run, Scene, Walk, omitted};
-use super::{Ground, lock, refuse};
+use super::{Ground, HistoryWait, lock, refuse};
 use crate::cli::{Rehearsal, Up};
 use crate::database::apply::{Conditions, Job, is_overtaken};
 use crate::database::history::{HistoryTable, NewRow};
@@ -87,7 +87,9 @@ impl Rounds for Run<'_, Aim<'_>> {
             &mut self.patience,
             self.report,
         )?;
-        *seen = self.ground.survey_locked(&mut lock, self.settings)?;
+        *seen =
+            self.ground
+                .survey_locked(&mut lock, self.settings, &mut self.patience, self.report)?;
         let due = plan(&self.ground.files, &seen.observed, self.aim.goal);
         if let Some(Interruption {
             file,
@@ -158,7 +160,8 @@ impl Run<'_, Aim<'_>> {
             });
         }
         let mut session = self.go_on(&interruption, 1)?;
-        let seen = self.ground.survey(&mut session, self.settings)?;
+        let mut wait = HistoryWait::new(self.settings, &mut self.patience, self.report);
+        let seen = self.ground.survey(&mut session, &|_| true, &mut wait)?;
         self.catch_up(session, seen, Some(interruption))
     }
 

@@ -1,11 +1,10 @@
-//! Who was in the way of a file that was rolled back for a lock.
+//! Who was in the way of a file that was rolled back for a lock, or of a look at the history.
 //!
 //! The server tells only that the wait was too long. The tables that the failed statement names are known, and so is
 //! who holds locks on them; the session of the run lock can ask, for it is idle.
 
-use super::run_lock::Locked;
+use super::run_lock::{Locked, RunLock};
 use super::session::Session;
-use crate::error::{Error, Trouble};
 use crate::sql::quote::text_array;
 
 /// How many are named.
@@ -18,22 +17,27 @@ impl Locked<'_> {
         let Some(lock) = &mut self.lock else {
             return Vec::new();
         };
-        let ask = |session: &mut Session| {
-            session
-                .ask(&blockers_sql(relations))
-                .map_err(|trouble: Trouble| Error::Database {
-                    doing: "cannot see who holds locks".to_owned(),
-                    trouble,
-                })
-        };
-        // Who was in the way is worth a line, but not a failure: the next try says what is wrong.
-        let answers = lock.look(ask).unwrap_or_default();
-        let rows = answers.into_iter().next().unwrap_or_default();
-        rows.iter()
-            .filter_map(|row| row.try_get(0).ok().flatten())
-            .map(str::to_owned)
-            .collect()
+        lock.blockers(relations)
     }
+}
+
+impl RunLock {
+    /// The same, before there is a second session.
+    pub fn blockers(&mut self, relations: &[String]) -> Vec<String> {
+        self.look(|session| Ok(blockers(session, relations)))
+            .unwrap_or_default()
+    }
+}
+
+/// The same, asked in this session.
+pub fn blockers(session: &mut Session, relations: &[String]) -> Vec<String> {
+    // Who was in the way is worth a line, but not a failure: the next try says what is wrong.
+    let answers = session.ask(&blockers_sql(relations)).unwrap_or_default();
+    let rows = answers.into_iter().next().unwrap_or_default();
+    rows.iter()
+        .filter_map(|row| row.try_get(0).ok().flatten())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn blockers_sql(relations: &[String]) -> String {

@@ -212,11 +212,12 @@ fn extensions() -> String {
         .to_owned()
 }
 
-/// What goes only as a part of something else has an entry in `pg_depend` that says so.
+/// What goes only as a part of something else has an entry in `pg_depend` that says so. An aggregate over `*` has no
+/// arguments in its identity, which only `DROP ROUTINE` takes.
 fn contents_of_public() -> String {
     format!(
         "SELECT pg_catalog.format('DROP %s IF EXISTS %s CASCADE', CASE o.type WHEN 'statistics object' THEN 'statistics' \
-         ELSE o.type END, o.identity) FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_depend i ON i.refobjid \
+         WHEN 'aggregate' THEN 'routine' ELSE o.type END, o.identity) FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_depend i ON i.refobjid \
          OPERATOR(pg_catalog.=) n.oid AND i.refclassid OPERATOR(pg_catalog.=) CAST(CAST('pg_catalog.pg_namespace' AS \
          pg_catalog.regclass) AS pg_catalog.oid) CROSS JOIN LATERAL pg_catalog.pg_identify_object(i.classid, i.objid, 0) o \
          WHERE {} AND o.type OPERATOR(pg_catalog.<>) 'default acl' AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d \
@@ -226,7 +227,7 @@ fn contents_of_public() -> String {
     )
 }
 
-/// What stands in no schema.
+/// What stands in no schema, or in the one of the server.
 fn loose_objects() -> String {
     let kind = |what: &str, catalog: &str, name: &str| {
         format!(
@@ -237,8 +238,23 @@ fn loose_objects() -> String {
     };
     let own_type = |column: &str| format!("x.{column} OPERATOR(pg_catalog.<) {FIRST_OWN}");
     let type_name = |column: &str| format!("pg_catalog.format_type(x.{column}, NULL)");
+    let in_pg_catalog = format!(
+        "SELECT pg_catalog.format('DROP ROUTINE IF EXISTS %s CASCADE', o.identity) FROM pg_catalog.pg_proc x \
+         CROSS JOIN LATERAL pg_catalog.pg_identify_object(CAST(CAST('pg_catalog.pg_proc' AS pg_catalog.regclass) AS \
+         pg_catalog.oid), x.oid, 0) o WHERE x.oid OPERATOR(pg_catalog.>=) {FIRST_OWN} AND x.pronamespace \
+         OPERATOR(pg_catalog.=) CAST(CAST('pg_catalog' AS pg_catalog.regnamespace) AS pg_catalog.oid) AND NOT {}",
+        is_member("pg_proc", "x.oid")
+    );
+    let transforms = format!(
+        "SELECT pg_catalog.format('DROP TRANSFORM IF EXISTS FOR %s LANGUAGE %I CASCADE', {}, l.lanname) FROM \
+         pg_catalog.pg_transform x JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) x.trflang WHERE x.oid \
+         OPERATOR(pg_catalog.>=) {FIRST_OWN} AND {} AND l.oid OPERATOR(pg_catalog.<) {FIRST_OWN} AND NOT {}",
+        type_name("trftype"),
+        own_type("trftype"),
+        is_member("pg_transform", "x.oid")
+    );
     format!(
-        "{} UNION ALL {} UNION ALL {} UNION ALL SELECT pg_catalog.format('DROP CAST IF EXISTS (%s AS %s) CASCADE', {}, {}) \
+        "{} UNION ALL {} UNION ALL {} UNION ALL {in_pg_catalog} UNION ALL {transforms} UNION ALL SELECT pg_catalog.format('DROP CAST IF EXISTS (%s AS %s) CASCADE', {}, {}) \
          FROM pg_catalog.pg_cast x WHERE x.oid OPERATOR(pg_catalog.>=) {FIRST_OWN} AND {} AND {} AND NOT {}",
         kind("FOREIGN DATA WRAPPER", "pg_foreign_data_wrapper", "fdwname"),
         kind("LANGUAGE", "pg_language", "lanname"),

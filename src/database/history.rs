@@ -513,7 +513,7 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
         };
         // A column costs the client more than a word of it, and there can be many rows.
         let sql = format!(
-            "SELECT filename, version, description, pg_catalog.concat(kind, ' ', status), checksum, sql_checksum, \
+            "{BRIEFLY}SELECT filename, version, description, pg_catalog.concat(kind, ' ', status), checksum, sql_checksum, \
              pg_catalog.concat({}, ' ', {}, ' ', execution_time_ms, ' ', statements_done, ' ', \
              pg_catalog.row_number() OVER (ORDER BY applied_at, id)), applied_by, error_message \
              FROM {} ORDER BY id",
@@ -532,6 +532,9 @@ pub enum MissingSchema {
     Create,
     Leave,
 }
+
+/// To read waits for nobody but a session that has the table for itself, which shall be named while it is waited for.
+const BRIEFLY: &str = "SET LOCAL lock_timeout = 1000; ";
 
 /// Why the history could not be read.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 //! every object, function and operator, so that nothing in the `search_path` can run in its stead.
 
 pub mod apply;
-mod blockers;
+pub mod blockers;
 pub mod conninfo;
 pub mod contents;
 mod demands;

@@ -81,10 +81,10 @@ impl RunLock {
             trouble,
         };
         self.session.run("SAVEPOINT look").map_err(failed)?;
-        let seen = look(&mut self.session)?;
-        self.session
-            .run("ROLLBACK TO SAVEPOINT look")
-            .map_err(failed)?;
+        let seen = look(&mut self.session);
+        let rolled_back = self.session.run("ROLLBACK TO SAVEPOINT look");
+        let seen = seen?;
+        rolled_back.map_err(failed)?;
         Ok(seen)
     }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::directive::Role;
+use super::directive::{Header, Role};
 use super::next::{Form, Neighbour, WayBack};
 use super::rename::{Rename, Widths, renames};
 use super::tool_checksum::Original;
@@ -233,6 +233,24 @@ pub fn neighbours(dir: &Path) -> Result<Option<Vec<Neighbour>>> {
     Ok(Some(sources.into_iter().map(neighbour).collect()))
 }
 
+/// The version that the head of the schema file says it contains, whatever else is wrong with the file.
+///
+/// # Errors
+/// `Error::Files` if the file or its head cannot be read.
+pub fn schema_through(schema: &SchemaPath) -> Result<Option<String>> {
+    let (SchemaPath::Usual(path) | SchemaPath::Named(path)) = schema;
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::Files(vec![unreadable(path, &error)])),
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let text = text.trim_start_matches('\u{feff}');
+    let header = Header::read(&show(path), text, Role::SchemaFile);
+    let header = header.map_err(|fault| Error::Files(vec![fault]))?;
+    Ok(header.baseline_through)
+}
+
 /// Writes new files, all or none, and never over another; folders are made as needed. Returns their paths.
 ///
 /// # Errors
@@ -271,6 +289,12 @@ fn write_one(path: &Path, text: &str) -> std::result::Result<(), FileFault> {
         let _ = fs::remove_file(path);
         failed(error)
     })
+}
+
+/// Whether two paths lead to the same place.
+#[must_use]
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Whether a file name sorts below `version` + 0xFF: the boundary of a version of which no file is left.

@@ -1,6 +1,7 @@
 //! The next migration of a folder: its number and its form are those of the house. Pure.
 
-use super::Name;
+use super::folder::sorts_through;
+use super::{Name, SchemaFile};
 use crate::error::{Error, Escaped, Result, Shell};
 use crate::time::Time;
 
@@ -44,12 +45,15 @@ pub struct Next {
 /// The longest name that file systems take, in bytes.
 const NAME_MAX: usize = 255;
 
-/// The migration that follows these, with these words as its name.
+/// The migration that follows these and all that the schema file contains (`through` a version), with these words as its
+/// name.
 ///
 /// # Errors
-/// `Error::Usage` if no name is left of the words, if it is too long, or if the date that is its number is taken.
+/// `Error::Usage` if no name is left of the words, if it is too long, if the date that is its number is taken, or if it
+/// would count as contained in the schema file.
 pub fn next(
     neighbours: &[Neighbour],
+    through: Option<&str>,
     words: &[String],
     way_back: WayBack,
     now: Time,
@@ -58,8 +62,10 @@ pub fn next(
         Name::number_cmp(a.name.version(), b.name.version()).then_with(|| a.name.cmp(&b.name))
     });
     let slug = slug(words)?;
-    let version = match newest {
-        Some(newest) => version(neighbours, newest.name.version(), &slug, now)?,
+    let versions = newest.map(|newest| newest.name.version());
+    let highest = versions.into_iter().chain(through);
+    let version = match highest.max_by(|a, b| Name::number_cmp(a, b)) {
+        Some(highest) => version(neighbours, highest, &slug, now)?,
         None => "0001".to_owned(),
     };
     let separator = newest.map_or('_', |newest| newest.name.separator());
@@ -78,6 +84,18 @@ pub fn next(
         message: format!("the name is too long: it makes a file name of {longest} bytes, and {NAME_MAX} is the most"),
         hint: "say it in fewer words; there is room for all of them in the file".to_owned(),
     })?;
+    if let Some(through) = through.filter(|through| sorts_through(&filename, through)) {
+        return Err(Error::Usage {
+            message: format!(
+                "{} would count as contained in {}, which is a baseline through {through}",
+                Escaped(&filename),
+                SchemaFile::FILENAME
+            ),
+            hint:
+                "names are ordered byte by byte: number the file yourself, so that it sorts behind"
+                    .to_owned(),
+        });
+    }
     let last = neighbours.iter().map(|neighbour| &neighbour.name).max();
     let last = last.filter(|last| **last >= name).map(Name::filename);
     if let Some(last) = last
@@ -183,7 +201,7 @@ fn version(neighbours: &[Neighbour], newest: &str, slug: &str, now: Time) -> Res
     let holder = neighbours
         .iter()
         .find(|neighbour| neighbour.name.version() == newest)
-        .map_or("", |neighbour| neighbour.name.filename());
+        .map_or(SchemaFile::FILENAME, |neighbour| neighbour.name.filename());
     let by_hand = format!("{}_{slug}.sql", successor(newest));
     Err(Error::Usage {
         message: format!(
@@ -259,7 +277,7 @@ mod tests {
     fn check_words(names: &str, words: &[&str], expected: std::result::Result<&str, &str>) {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         match (
-            next(&neighbours(names), &words, WayBack::Absent, NOW),
+            next(&neighbours(names), None, &words, WayBack::Absent, NOW),
             expected,
         ) {
             (Ok(next), Ok(expected)) => {
@@ -337,6 +355,34 @@ mod tests {
     }
 
     #[test]
+    fn what_the_schema_file_contains_is_followed_too() {
+        let check = |names: &str, through: &str, expected: std::result::Result<&str, &str>| {
+            let next = next(
+                &neighbours(names),
+                Some(through),
+                &["x".to_owned()],
+                Absent,
+                NOW,
+            );
+            match (next, expected) {
+                (Ok(next), Ok(expected)) => assert_eq!(next.name.filename(), expected, "{names}"),
+                (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+                (got, expected) => panic!("{names} {through}: {got:?} instead of {expected:?}"),
+            }
+        };
+        check("", "0042", Ok("0043_x.sql"));
+        check("0003-a.sql", "0042", Ok("0043-x.sql"));
+        check("0043_a.sql", "0042", Ok("0044_x.sql"));
+        check("", "20251018093000", Ok("20260302101500_x.sql"));
+        check("", "20260302", Err("20260302 is taken by schema.sql"));
+        check(
+            "",
+            "9",
+            Err("10_x.sql would count as contained in schema.sql"),
+        );
+    }
+
+    #[test]
     fn words_become_a_name() {
         check_words(
             "",
@@ -368,7 +414,7 @@ mod tests {
                 way_back: before,
                 ..neighbour("0001_a.sql")
             };
-            let next = next(&[newest], &words, asked, NOW).expect("a name");
+            let next = next(&[newest], None, &words, asked, NOW).expect("a name");
             next.files()
                 .into_iter()
                 .map(|(path, _)| path)

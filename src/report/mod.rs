@@ -343,6 +343,20 @@ impl Report {
         }
     }
 
+    /// Somebody has the history for itself, and is waited for.
+    pub fn history_blocked(&self, table: &str, error: &ServerError, blockers: &[String]) {
+        self.tell(|events| events.blocked(table, error, blockers));
+        if self.verbosity > Verbosity::Quiet {
+            err(&format!(
+                "waiting for the history {table}: {}",
+                error.message
+            ));
+            for blocker in blockers {
+                err(&format!("  {}", Escaped(blocker)));
+            }
+        }
+    }
+
     /// A file was rolled back because of somebody else, and is tried again.
     pub fn blocked(&self, file: &str, error: &ServerError, blockers: &[String]) {
         self.tell(|events| events.blocked(file, error, blockers));

@@ -137,6 +137,27 @@ fn a_command_ends_with_the_run() {
 }
 
 #[test]
+fn what_a_command_has_started_ends_with_the_run() {
+    let database = Database::new();
+    let begin = Instant::now();
+    // What is left of them would hold stderr open.
+    let outcome = project()
+        .run(&database, "up -q --timeout 1s --before")
+        .arg("sleep 61 & (sleep 62; true) & sh -c 'sleep 63; true'; true")
+        .env("PATH", &path(&database))
+        .outcome();
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    outcome.gives(
+        1,
+        "",
+        "
+            error: the command of --before was stopped, because the time of --timeout was over
+              nothing was applied; mend the command, then run onward again
+            ",
+    );
+}
+
+#[test]
 fn without_a_shell_there_is_no_command() {
     let database = Database::new();
     project()

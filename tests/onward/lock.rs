@@ -106,6 +106,84 @@ fn who_holds_the_run_lock_is_told() {
 }
 
 #[test]
+fn who_has_the_history_for_itself_is_told() {
+    let (project, database) = (slow(), Database::new());
+    project.run(&database, "--to 001 -q").gives(0, "", "");
+    let mut holder = database.connect();
+    holder
+        .batch_execute("SET application_name = 'the other'; BEGIN; LOCK schema_migrations")
+        .unwrap();
+    let said = r"
+        waiting for the history schema_migrations: canceling statement due to lock timeout
+          schema_migrations is locked by pid <pid>, user postgres, application 'the other', client local, idle in transaction, in a transaction since <when>, query: SET application_name = 'the other'; BEGIN; LOCK schema_migrations
+        error: gave up waiting for the history schema_migrations after <time>; schema_migrations is locked by pid <pid>, user postgres, application 'the other', client local, idle in transaction, in a transaction since <when>, query: SET application_name = 'the other'; BEGIN; LOCK schema_migrations
+          run onward again later, or wait longer with --max-wait
+    ";
+    for command in ["", "status", "validate", "repair", "baseline --extend"] {
+        project
+            .run(&database, &format!("{command} --max-wait 300ms"))
+            .gives(5, "", said);
+    }
+
+    let waiting = project.run(&database, "").start();
+    let queued = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'schema_migrations'::regclass";
+    wait_until("the run waits", || database.value(queued) == "1");
+    wait_until("it has given way", || database.value(queued) == "0");
+    holder.batch_execute("COMMIT").unwrap();
+    waiting.outcome().exits(0);
+    assert_eq!(database.applied().len(), 3);
+}
+
+#[test]
+fn who_is_in_the_way_of_a_baseline_is_told() {
+    let (project, database) = (slow(), Database::new());
+    project.run(&database, "--to 001 -q").gives(0, "", "");
+    let mut reader = database.connect();
+    reader
+        .batch_execute(
+            "SET application_name = 'reader'; BEGIN; LOCK schema_migrations IN SHARE MODE",
+        )
+        .unwrap();
+    let outcome = project
+        .run(
+            &database,
+            "baseline --extend --max-wait 300ms --lock-timeout 400ms",
+        )
+        .outcome();
+    outcome.gives(5, "", r"
+        waiting for the history public.schema_migrations: canceling statement due to lock timeout
+          schema_migrations is locked by pid <pid>, user postgres, application 'reader', client local, idle in transaction, in a transaction since <when>, query: SET application_name = 'reader'; BEGIN; LOCK schema_migrations IN SHARE MODE
+        error: gave up waiting for the history public.schema_migrations after <time>; schema_migrations is locked by pid <pid>, user postgres, application 'reader', client local, idle in transaction, in a transaction since <when>, query: SET application_name = 'reader'; BEGIN; LOCK schema_migrations IN SHARE MODE
+          run onward again later, or wait longer with --max-wait
+    ");
+    assert_eq!(database.applied(), ["001_effects.sql"]);
+}
+
+#[test]
+fn the_history_is_waited_for_under_the_run_lock_too() {
+    let (project, database) = (slow(), Database::new());
+    project.run(&database, "--to 001 -q").gives(0, "", "");
+    let (mut runner, mut holder) = (database.connect(), database.connect());
+    runner
+        .batch_execute(&format!("BEGIN; SELECT pg_advisory_xact_lock({KEY})"))
+        .unwrap();
+    let waiting = project.run(&database, "").start();
+    let connected = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'onward%'";
+    wait_until("the run is connected", || database.value(connected) == "1");
+    holder
+        .batch_execute("BEGIN; LOCK schema_migrations")
+        .unwrap();
+    runner.batch_execute("COMMIT").unwrap();
+    let queued = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'schema_migrations'::regclass";
+    wait_until("the run waits", || database.value(queued) == "1");
+    wait_until("it has given way", || database.value(queued) == "0");
+    wait_until("it waits again", || database.value(queued) == "1");
+    holder.batch_execute("COMMIT").unwrap();
+    waiting.outcome().exits(0);
+    assert_eq!(database.applied().len(), 3);
+}
+
+#[test]
 fn nothing_pending_needs_no_lock() {
     let (project, database) = (slow(), Database::new());
     project.run(&database, "-q").gives(0, "", "");

@@ -75,6 +75,33 @@ fn the_folder_is_created_where_there_is_none() {
 }
 
 #[test]
+fn the_versions_that_the_schema_file_contains_are_not_given_again() {
+    let schema = "-- onward: baseline through 0042\nCREATE TABLE a (x int);\n";
+    let project = Project::new().schema(schema);
+    check(&project, "new b", "migrations/0043_b.sql");
+    let database = Database::new();
+    project.run(&database, "-q").outcome().exits(0);
+    assert_eq!(
+        database.query("SELECT filename FROM schema_migrations WHERE kind = 'migration'"),
+        ["0043_b.sql"]
+    );
+    let project = Project::new()
+        .schema(schema)
+        .migration("0041_a.sql", "SELECT 1;");
+    check(&project, "new b", "migrations/0043_b.sql");
+    let project = Project::new().schema("-- onward: baseline through 9\n");
+    project.run_alone("new b").gives(
+        2,
+        "",
+        r"
+        error: 10_b.sql would count as contained in schema.sql, which is a baseline through 9
+          names are ordered byte by byte: number the file yourself, so that it sorts behind
+    ",
+    );
+    assert!(project.migrations().is_empty());
+}
+
+#[test]
 fn a_way_back_comes_with_it_if_asked_for_or_usual() {
     let project = Project::new();
     project.run_alone("new a --down").gives(

@@ -63,6 +63,25 @@ fn a_path_is_as_good_as_a_name() {
 }
 
 #[test]
+fn a_path_elsewhere_names_no_migration() {
+    let (project, database) = some_applied();
+    project.write("other/002_b.sql", "SELECT 1;");
+    for path in ["other/002_b.sql", "/nowhere/002_b.sql", "other/up.sql"] {
+        project.run(&database, &format!("up --only {path}")).gives(
+            2,
+            "",
+            &format!(
+                r#"
+        error: --only "{path}": no migration in migrations has this name
+          name a file as onward status shows it
+    "#
+            ),
+        );
+    }
+    assert_eq!(database.applied(), ["001_a.sql", "003_c.sql"]);
+}
+
+#[test]
 fn what_comes_before_it_is_named() {
     let (project, database) = (three(), Database::new());
     project.run(&database, "--to 001 -q").gives(0, "", "");

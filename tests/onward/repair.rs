@@ -478,3 +478,33 @@ fn a_history_of_before_the_trail_says_how_to_take_it() {
     "#,
     );
 }
+
+#[test]
+fn a_path_is_as_good_as_a_name_where_it_leads_to_the_file() {
+    let (project, database) = (Project::new(), Database::new());
+    let project = project
+        .migration("001_a.sql", "CREATE TABLE a (x int);")
+        .migration("003_x/up.sql", "CREATE TABLE b (x int);");
+    project.run(&database, "-q").gives(0, "", "");
+    project.write("migrations/001_a.sql", "CREATE TABLE a (y int);");
+    project.write("migrations/003_x/up.sql", "CREATE TABLE b (y int);");
+    project.write("other/001_a.sql", "SELECT 1;");
+    for path in ["other/001_a.sql", "/nowhere/001_a.sql"] {
+        let said = format!(
+            r#"
+            error: "{path}" is no migration in migrations
+              name a file as onward status shows it
+        "#
+        );
+        project
+            .run(&database, &format!("repair {path}"))
+            .gives(2, "", &said);
+    }
+    project
+        .run(&database, "repair migrations/003_x/up.sql ./migrations/../migrations/001_a.sql")
+        .gives(
+            0,
+            "accepted the text of 003_x as it is now\naccepted the text of 001_a.sql as it is now\n",
+            "",
+        );
+}

@@ -37,7 +37,8 @@ fn check_as_new(project: &Project, database: &Database) {
     project.run(&new, "-q").gives(0, "", "");
     assert_eq!(database.dump(), new.dump());
     let unseen = "SELECT (SELECT count(*) FROM pg_default_acl), (SELECT count(*) FROM pg_largeobject_metadata), \
-        (SELECT count(*) FROM pg_extension), (SELECT string_agg(nspname || coalesce(nspacl::text, ''), ' ' ORDER BY nspname) \
+        (SELECT count(*) FROM pg_extension), (SELECT count(*) FROM pg_transform), \
+        (SELECT count(*) FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace), (SELECT string_agg(nspname || coalesce(nspacl::text, ''), ' ' ORDER BY nspname) \
         FROM pg_namespace WHERE nspname !~ '^pg_')";
     assert_eq!(database.value(unseen), new.value(unseen));
     assert_eq!(database.history(), new.history());
@@ -79,6 +80,9 @@ fn rich() -> Database {
          CREATE FOREIGN DATA WRAPPER w; CREATE SERVER far FOREIGN DATA WRAPPER w; CREATE USER MAPPING FOR PUBLIC SERVER far; \
          CREATE FOREIGN TABLE ft (x int) SERVER far; CREATE PUBLICATION pub FOR TABLE t; \
          CREATE CAST (point AS text) WITH INOUT; CREATE CAST (mood AS text) WITH INOUT; \
+         CREATE FUNCTION pg_catalog.mine(int) RETURNS int LANGUAGE sql AS 'SELECT 1'; \
+         CREATE AGGREGATE pg_catalog.all_mine(*) (SFUNC = int8inc, STYPE = int8, INITCOND = '0'); \
+         CREATE TRANSFORM FOR int LANGUAGE plpgsql (FROM SQL WITH FUNCTION prsd_lextype(internal)); \
          CREATE LANGUAGE tongue HANDLER plpgsql_call_handler; CREATE ACCESS METHOD way TYPE INDEX HANDLER bthandler; \
          SELECT lo_create(0), lo_create(0); \
          REVOKE USAGE ON SCHEMA public FROM PUBLIC; COMMENT ON SCHEMA public IS 'ours'",
@@ -223,8 +227,8 @@ fn a_history_of_its_own_schema_is_created_there_again() {
         2,
         "",
         r"
-        error: no schema of the search_path exists, so there is no place for the history table
-          name one, and it will be created: onward --table SCHEMA.schema_migrations
+        error: no schema of the search_path is left when all is dropped, so there is no place for the history table
+          name one, and it will be created: onward reset --database <database> --table SCHEMA.schema_migrations
     ",
     );
     assert!(database.has("ops.log"));
@@ -259,6 +263,26 @@ fn the_owner_of_a_database_may_reset_it() {
 }
 
 #[test]
+fn the_history_needs_a_schema_that_is_left() {
+    let (project, database) = (project(), Database::new());
+    database.execute(&format!(
+        "CREATE SCHEMA app; ALTER DATABASE {} SET search_path = app",
+        database.name
+    ));
+    reset(&project, &database, "").gives(
+        2,
+        "",
+        r"
+        error: no schema of the search_path is left when all is dropped, so there is no place for the history table
+          name one, and it will be created: onward reset --database <database> --table SCHEMA.schema_migrations
+    ",
+    );
+    let project = Project::new().migration("001_a.sql", "CREATE TABLE a (x int);\n");
+    reset(&project, &database, "-q --table app.schema_migrations").gives(0, "", "");
+    assert!(database.has("app.schema_migrations") && database.has("app.a"));
+}
+
+#[test]
 fn what_is_in_a_strangers_public_goes_piece_by_piece() {
     let (project, database) = (project(), Database::new());
     let owner = database.role("own");
@@ -269,6 +293,7 @@ fn what_is_in_a_strangers_public_goes_piece_by_piece() {
          CREATE VIEW v AS SELECT * FROM t; CREATE MATERIALIZED VIEW mv AS SELECT 1 AS x; CREATE SEQUENCE s; \
          CREATE TABLE part (x int) PARTITION BY RANGE (x); CREATE TABLE part1 PARTITION OF part FOR VALUES FROM (1) TO (9); \
          CREATE FUNCTION f(int, text) RETURNS mood LANGUAGE sql AS 'SELECT NULL::mood'; CREATE AGGREGATE ag(int) (SFUNC = int4pl, STYPE = int); \
+         CREATE AGGREGATE ags(*) (SFUNC = int8inc, STYPE = int8, INITCOND = '0'); \
          CREATE PROCEDURE p() LANGUAGE sql AS 'SELECT 1'; CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq); \
          CREATE STATISTICS st ON id, m FROM t; CREATE COLLATION c FROM \"C\"; CREATE TEXT SEARCH CONFIGURATION tc (COPY = english); \
          ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC; RESET ROLE",
