@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::guard::{self, wait_until};
 use crate::invariants::{Lab, Step};
+use crate::server::{Database, Private};
 
 /// Sets these on the database and on a role that may do all here; the URL of the role.
 fn limited(lab: &Lab) -> String {
@@ -127,4 +128,27 @@ fn an_event_trigger_that_refuses_ddl_is_told() {
     }
     lab.database.execute("DROP EVENT TRIGGER refuse");
     lab.check_goes_on();
+}
+
+#[test]
+fn a_reset_of_more_than_the_server_can_lock_at_once_changes_nothing() {
+    let _guard = guard::shared(60);
+    // A server of its own: while its table of locks is full, nobody gets one.
+    let private = Private::start(&["max_connections = 10", "max_locks_per_transaction = 10"]);
+    let lab = Lab::on(Database::on(&private.server, "")).whole("001_t.sql", "SELECT 1;");
+    // A table with such a key has a lock for itself, for its index, and for their TOAST.
+    lab.database.execute(
+        "DO $$ BEGIN FOR i IN 1..400 LOOP EXECUTE format('CREATE TABLE t%s (x text PRIMARY KEY)', i); COMMIT; END LOOP; END $$",
+    );
+    let name = &lab.database.name;
+    let outcome = lab
+        .run(&format!("reset --force --database {name}"))
+        .outcome();
+    outcome
+        .exits(3)
+        .says("cannot drop all that is in")
+        .says("out of shared memory (53200)")
+        .says("raise max_locks_per_transaction of the server; or drop the database and create it anew");
+    let left = "SELECT count(*) FROM pg_tables WHERE tablename ~ '^t[0-9]'";
+    assert_eq!(lab.database.value(left), "400");
 }

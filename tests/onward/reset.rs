@@ -596,30 +596,6 @@ fn a_connection_lost_after_it_is_opened_again() {
 }
 
 #[test]
-fn more_objects_than_the_server_can_lock_at_once_are_told() {
-    let (project, database) = (project(), Database::new());
-    let locks: usize = database
-        .value("SELECT setting::int * (SELECT setting::int FROM pg_settings WHERE name = 'max_connections') FROM pg_settings WHERE name = 'max_locks_per_transaction'")
-        .parse()
-        .unwrap();
-    // A table with such a key has a lock for itself, for its index, and for their TOAST.
-    for part in 0..=locks / 1_000 {
-        database.execute(&format!(
-            "DO $$ BEGIN FOR i IN 1..400 LOOP EXECUTE format('CREATE TABLE t{part}_%s (x text PRIMARY KEY)', i); END LOOP; END $$"
-        ));
-    }
-    reset(&project, &database, "").gives(
-        3,
-        "",
-        r"
-        error: cannot drop all that is in <database>: ERROR: out of shared memory (53200)
-          raise max_locks_per_transaction of the server; or drop the database and create it anew, which takes no locks: dropdb NAME && createdb NAME
-    ",
-    );
-    assert!(database.has("t0_1"));
-}
-
-#[test]
 fn it_waits_for_another_runner() {
     let (project, database) = (project(), Database::new());
     let mut gate = database.connect();
