@@ -911,9 +911,9 @@ fn a_way_back_in_a_section_is_mended_and_accepted() {
         1,
         "",
         r#"
-        migrations/1_t.sql:4:12: ERROR: table "u" does not exist (42P01)
+        migrations/1_t.sql:4:1: ERROR: table "u" does not exist (42P01)
         4 | DROP TABLE u;
-          |            ^
+          | ^
         rolled back: the way back of 1_t.sql as a whole
         rolled back before: none
         still applied: 1_t.sql
