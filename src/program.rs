@@ -96,8 +96,8 @@ fn end(child: &mut Child, reason: io::Error) -> io::Error {
     reason
 }
 
-/// What this shell ends when the file system of processes tells who the children of a process are.
-const END_DESCENDANTS: &str = "all= queue=$1
+/// What a shell ends, parents first so that none tells of its children, where the file system of processes tells who the children of a process are.
+const END_DESCENDANTS: &str = "all=$1 queue=$1
 while [ -n \"$queue\" ]; do
   set -- $queue
   pid=$1
@@ -113,7 +113,7 @@ while [ -n \"$queue\" ]; do
 done
 kill -KILL $all";
 
-/// Stops what a child has started. It has no process group of its own to be stopped as: Ctrl-C on the terminal would not
+/// Stops a child and what it has started. It has no process group of its own to be stopped as: Ctrl-C on the terminal would not
 /// reach it then.
 fn end_descendants(child: &Child) {
     let (script, pid) = (OsStr::new(END_DESCENDANTS), child.id().to_string());

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cli::{New, Switch};
-use crate::error::{Escaped, Result, exit};
+use crate::error::{Error, Escaped, FileFault, Result, exit};
 use crate::migration::folder::{Location, neighbours, schema_through, write_new};
 use crate::migration::next::{WayBack, next};
 use crate::plan::Finding;
@@ -13,8 +13,30 @@ use crate::time::Time;
 /// Writes the file, and prints its path.
 ///
 /// # Errors
-/// `Error::Usage` for a name that cannot be, `Error::Files` for a folder that cannot be read or written.
+/// `Error::Usage` for a name that cannot be, and for a folder that cannot be read or written.
 pub fn run(location: &Location, told: &New, report: &Report) -> Result<u8> {
+    write(location, told, report).map_err(|error| match error {
+        // That nothing was run goes without saying.
+        Error::Files(faults) => told_alone(faults),
+        error => error,
+    })
+}
+
+/// What is wrong with a file, and what helps.
+fn told_alone(faults: Vec<FileFault>) -> Error {
+    let hints: Vec<String> = faults.iter().map(|fault| fault.hint.clone()).collect();
+    let bare = |fault| FileFault {
+        hint: String::new(),
+        ..fault
+    };
+    let places = faults.into_iter().map(|fault| bare(fault).to_string());
+    Error::Usage {
+        message: places.collect::<Vec<_>>().join("\n"),
+        hint: hints.join("\n"),
+    }
+}
+
+fn write(location: &Location, told: &New, report: &Report) -> Result<u8> {
     let dir = &location.dir;
     let found = neighbours(dir)?;
     let way_back = match told.way_back {

@@ -205,7 +205,7 @@ pub fn neighbours(dir: &Path) -> Result<Option<Vec<Neighbour>>> {
     if fs::symlink_metadata(dir).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
         return Ok(None);
     }
-    let (sources, _) = sources(dir).map_err(|fault| Error::Files(vec![fault]))?;
+    let (sources, faults) = sources(dir).map_err(|fault| Error::Files(vec![fault]))?;
     let neighbour = |source: Source| {
         let filename = source.name.filename();
         let inside = source.path.with_file_name("down.sql");
@@ -230,7 +230,21 @@ pub fn neighbours(dir: &Path) -> Result<Option<Vec<Neighbour>>> {
             way_back,
         }
     };
-    Ok(Some(sources.into_iter().map(neighbour).collect()))
+    let mut neighbours: Vec<Neighbour> = sources.into_iter().map(neighbour).collect();
+    // A numbered folder without its file has taken its number, but its form says nothing.
+    let form = neighbours
+        .last()
+        .map_or(Form::Folder("up.sql"), |last| last.form);
+    let unfilled = faults.iter().filter_map(|fault| {
+        let name = Path::new(&fault.path).file_name()?.to_str()?;
+        Name::parse(name).filter(|_| name.strip_suffix(".sql").is_none())
+    });
+    neighbours.extend(unfilled.map(|name| Neighbour {
+        name,
+        form,
+        way_back: WayBack::Absent,
+    }));
+    Ok(Some(neighbours))
 }
 
 /// The version that the head of the schema file says it contains, whatever else is wrong with the file.

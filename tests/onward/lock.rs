@@ -119,7 +119,13 @@ fn who_has_the_history_for_itself_is_told() {
         error: gave up waiting for the history schema_migrations after <time>; schema_migrations is locked by pid <pid>, user postgres, application 'the other', client local, idle in transaction, in a transaction since <when>, query: SET application_name = 'the other'; BEGIN; LOCK schema_migrations
           run onward again later, or wait longer with --max-wait
     ";
-    for command in ["", "status", "validate", "repair", "baseline --extend"] {
+    for command in [
+        "",
+        "status",
+        "validate",
+        "repair",
+        "baseline --extend --through 003",
+    ] {
         project
             .run(&database, &format!("{command} --max-wait 300ms"))
             .gives(5, "", said);
@@ -147,7 +153,7 @@ fn who_is_in_the_way_of_a_baseline_is_told() {
     let outcome = project
         .run(
             &database,
-            "baseline --extend --max-wait 300ms --lock-timeout 400ms",
+            "baseline --extend --through 003 --max-wait 300ms --lock-timeout 400ms",
         )
         .outcome();
     outcome.gives(5, "", r"

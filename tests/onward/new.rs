@@ -161,9 +161,32 @@ fn broken_files_are_in_nobodys_way() {
         .migration("0004_broken.sql", "SELECT 'open")
         .migration("users.sql", b"\xff")
         .migration("0009_x.down.sql", "SELECT 1;")
-        .migration("0006_folder/readme.txt", "no migration")
         .schema("also 'open");
     check(&project, "new b", "migrations/0005_b.sql");
+}
+
+#[test]
+fn a_numbered_folder_has_taken_its_number_before_it_is_filled() {
+    let project = Project::new()
+        .migration("0001_a.sql", "SELECT 1;")
+        .migration("0002_x/readme.txt", "no migration yet");
+    check(&project, "new b", "migrations/0003_b.sql");
+    let project = Project::new().migration("0002_x/readme.txt", "no migration yet");
+    check(&project, "new b", "migrations/0003_b/up.sql");
+}
+
+#[test]
+fn a_head_of_the_schema_file_that_cannot_be_read_is_told() {
+    let project = Project::new().schema("\n-- onward: baseline trough 0042\n");
+    project.run_alone("new b").gives(
+        2,
+        "",
+        r#"
+        error: schema.sql:2: unknown directive "baseline trough 0042"
+          directives are: no-transaction, lock-timeout 30s, statement-timeout 1h; in the schema file also: baseline through VERSION, idempotent
+    "#,
+    );
+    assert!(project.migrations().is_empty());
 }
 
 #[test]
@@ -196,9 +219,8 @@ fn nothing_is_overwritten_and_no_half_of_a_pair_is_left() {
         2,
         "",
         r"
-        migrations/0002_b.down.sql: exists already
+        error: migrations/0002_b.down.sql: exists already
           choose another name
-          mend the files; nothing was run
     ",
     );
     assert_eq!(
@@ -211,9 +233,8 @@ fn nothing_is_overwritten_and_no_half_of_a_pair_is_left() {
         2,
         "",
         r"
-        migrations: cannot be read: Not a directory (os error 20)
+        error: migrations: cannot be read: Not a directory (os error 20)
           check its permissions
-          mend the files; nothing was run
     ",
     );
 }
@@ -232,9 +253,8 @@ fn a_folder_that_cannot_be_written_is_named() {
         2,
         "",
         r"
-        migrations/0001_b.sql: cannot be written: Permission denied (os error 13)
+        error: migrations/0001_b.sql: cannot be written: Permission denied (os error 13)
           check the permissions of its folder, and the room on the disk
-          mend the files; nothing was run
     ",
     );
 }
