@@ -14,7 +14,7 @@ use crate::error::Trouble;
 use crate::migration::rename::version_parts;
 use crate::migration::tool_checksum::{Stored, crc32};
 use crate::plan::Tool;
-use crate::plan::adopt::{ForeignRow, ForeignState, Identity};
+use crate::plan::adopt::{ForeignRow, ForeignState, Identity, Unclear};
 use crate::sql::name::{QualifiedName, TableName};
 use crate::sql::quote::{identifier, literal, text_array};
 
@@ -443,7 +443,7 @@ impl Tracking {
             identity: self.identity(cells),
             filename: self.filename(cells),
             description: self.description(cells),
-            state: state(self.tool, cells),
+            state: self.state(cells),
             stored: stored(self.tool, cells),
             started_at: cells.optional(STARTED_AT),
             applied_at: cells.optional(APPLIED_AT),
@@ -552,16 +552,46 @@ fn is_internal(tool: Tool, key: &str, cells: &Cells) -> bool {
     }
 }
 
+impl Tracking {
+    fn state(&self, cells: &Cells) -> ForeignState {
+        match (self.tool, self.column(layout(self.tool).state)) {
+            (Tool::HandMade, Some((column, kind))) => {
+                let word = cells.text(STATE);
+                spoken_state(&word).unwrap_or_else(|| {
+                    ForeignState::Unclear(Unclear {
+                        word,
+                        column: column.clone(),
+                        of_words: kind != "bool" && !kind.starts_with("int"),
+                    })
+                })
+            }
+            (tool, _) => state(tool, cells),
+        }
+    }
+}
+
+/// What the words of hand-made runners mean. None of any other word: to take a file for pending that was applied would
+/// run it twice.
+fn spoken_state(word: &str) -> Option<ForeignState> {
+    Some(
+        match word.trim().to_lowercase().replace('-', "_").as_str() {
+            "t" | "true" | "1" | "y" | "yes" | "ok" | "applied" | "complete" | "completed"
+            | "done" | "executed" | "finished" | "succeeded" | "success" | "successful" => {
+                ForeignState::Applied
+            }
+            "f" | "false" | "0" | "n" | "no" | "error" | "failed" | "failure" | "pending"
+            | "reverted" | "rolled_back" | "skipped" => ForeignState::NotApplied,
+            "in_progress" | "running" | "started" => ForeignState::Partial,
+            _ => return None,
+        },
+    )
+}
+
 fn state(tool: Tool, cells: &Cells) -> ForeignState {
     let state = cells.text(STATE);
     match (tool, state.as_str()) {
-        (Tool::HandMade, "" | "t" | "applied" | "completed" | "complete" | "success" | "done") => {
-            ForeignState::Applied
-        }
-        (Tool::HandMade, "running" | "in_progress")
-        | (Tool::GolangMigrate, "t")
-        | (Tool::Sqlx | Tool::Flyway, "f") => ForeignState::Partial,
-        (Tool::HandMade, _) | (Tool::Goose, "f") => ForeignState::NotApplied,
+        (Tool::GolangMigrate, "t") | (Tool::Sqlx | Tool::Flyway, "f") => ForeignState::Partial,
+        (Tool::Goose, "f") => ForeignState::NotApplied,
         (Tool::Flyway, _) if cells.text(NAME).is_empty() => ForeignState::Repeatable,
         (Tool::Prisma, "") if cells.optional(APPLIED_AT).is_none() => ForeignState::Partial,
         (Tool::Prisma, rolled_back) if !rolled_back.is_empty() => ForeignState::NotApplied,

@@ -10,6 +10,7 @@ use crate::migration::folder::Origins;
 use crate::migration::rename::{Kind, Rename};
 use crate::migration::tool_checksum::{Fit, Stored, running_hashes};
 use crate::migration::{Files, Migration, Name};
+use crate::sql::quote::identifier;
 
 /// What a tool says of one migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,15 +52,26 @@ pub enum Identity {
 }
 
 /// What became of it there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ForeignState {
     Applied,
     /// It failed and was rolled back, or was undone.
     NotApplied,
+    /// A word that says neither, or none.
+    Unclear(Unclear),
     /// It was done in part, or is under way.
     Partial,
     /// It runs whenever it changes.
     Repeatable,
+}
+
+/// What a row says of its state, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unclear {
+    pub word: String,
+    pub column: String,
+    /// Whether the column can hold words.
+    pub of_words: bool,
 }
 
 /// What is to be recorded, and what must be said.
@@ -104,6 +116,13 @@ pub enum Objection {
         tool: Tool,
         name: String,
         table: String,
+    },
+    /// Whether it was applied, onward cannot tell.
+    UnclearState {
+        tool: Tool,
+        name: String,
+        table: String,
+        unclear: Unclear,
     },
     Ambiguous {
         tool: Tool,
@@ -161,9 +180,17 @@ pub fn adopt<'a>(
         objections: Vec::new(),
     };
     for row in rows {
-        match row.state {
+        match &row.state {
             ForeignState::Applied => matching.take(row),
             ForeignState::NotApplied => {}
+            ForeignState::Unclear(unclear) => {
+                matching.objections.push(Objection::UnclearState {
+                    tool,
+                    name: row.filename.clone(),
+                    table: table.to_owned(),
+                    unclear: unclear.clone(),
+                });
+            }
             ForeignState::Partial => matching.objections.push(Objection::Partial {
                 tool,
                 name: row.filename.clone(),
@@ -391,6 +418,7 @@ impl Objection {
             | Objection::Unverified { .. } => Severity::Warning,
             Objection::Differs { .. }
             | Objection::Partial { .. }
+            | Objection::UnclearState { .. }
             | Objection::Ambiguous { .. }
             | Objection::BadName(_)
             | Objection::AtWork { .. }
@@ -412,6 +440,7 @@ impl Objection {
             Objection::Unverified { .. } => "unverified",
             Objection::Differs { .. } => "differs",
             Objection::Partial { .. } => "partial",
+            Objection::UnclearState { .. } => "unclear_state",
             Objection::Ambiguous { .. } => "ambiguous",
             Objection::BadName(_) => "bad_name",
             Objection::AtWork { .. } => "at_work",
@@ -440,6 +469,14 @@ impl Objection {
                  change; then: onward adopt"
             ),
             Objection::Partial { tool, table, .. } => partial_cure(*tool, table),
+            Objection::UnclearState { table, unclear, .. } => {
+                let column = identifier(&unclear.column);
+                let (yes, no) = if unclear.of_words { ("applied", "failed") } else { ("1", "0") };
+                format!(
+                    "see whether it is applied, and say so: UPDATE {table} SET {column} = '{yes}' (or '{no}') for its row; \
+                     then: onward adopt"
+                )
+            }
             Objection::Ambiguous { .. } => {
                 "begin the names of those that were not applied with _ , adopt, then give them numbers of their own".to_owned()
             }
@@ -518,6 +555,23 @@ impl fmt::Display for Objection {
                 "{tool} has not finished {}: it failed half-way, or is under way",
                 Escaped(name)
             ),
+            Objection::UnclearState {
+                tool,
+                name,
+                unclear,
+                ..
+            } => {
+                let name = Escaped(name);
+                if unclear.word.trim().is_empty() {
+                    write!(f, "{tool} does not say whether {name} is applied")
+                } else {
+                    let word = Typed(&unclear.word);
+                    write!(
+                        f,
+                        "{tool} calls {name} {word}, and onward cannot tell whether that is applied"
+                    )
+                }
+            }
             Objection::Ambiguous {
                 tool,
                 name,

@@ -987,6 +987,113 @@ fn what_was_left_half_done_is_refused() {
 }
 
 #[test]
+fn the_words_of_a_hand_made_runner_are_known_or_refused() {
+    let applied = [
+        "SUCCESS",
+        " Applied ",
+        "COMPLETED",
+        "ok",
+        "true",
+        "t",
+        "1",
+        "executed",
+        "finished",
+        "succeeded",
+        "done",
+        "complete",
+    ];
+    let not_applied = [
+        "f",
+        "False",
+        "0",
+        "FAILED",
+        "error",
+        "pending",
+        "rolled_back",
+        "reverted",
+        "skipped",
+    ];
+    let database = Database::with(
+        "CREATE TABLE schema_migrations (filename text PRIMARY KEY, applied_at timestamptz, status text)",
+    );
+    let project = Project::new();
+    let name = |i: usize| format!("{:03}_x.sql", i + 1);
+    for (i, word) in applied.iter().chain(&not_applied).enumerate() {
+        project.write(&format!("migrations/{}", name(i)), "SELECT 1;\n");
+        database.execute(&format!(
+            "INSERT INTO schema_migrations VALUES ('{}', now(), '{word}')",
+            name(i)
+        ));
+    }
+    let names = |action: &str, numbers: std::ops::Range<usize>| -> Vec<String> {
+        numbers.map(|i| action.replace('%', &name(i))).collect()
+    };
+    let (known, all) = (applied.len(), applied.len() + not_applied.len());
+    let mut said = names("would adopt %", 0..known);
+    said.extend(names("would leave % pending", known..all));
+    said.push(
+        "would rename the table public.schema_migrations to public.schema_migrations_hand_made"
+            .to_owned(),
+    );
+    said.push("Would adopt 12 migrations from a hand-made runner; 9 would be pending".to_owned());
+    project
+        .run(&database, "adopt --dry-run")
+        .gives(0, &lines(&said), "");
+
+    database.execute(
+        "UPDATE schema_migrations SET status = 'Weird' WHERE filename LIKE '001%'; \
+         UPDATE schema_migrations SET status = NULL WHERE filename LIKE '002%'",
+    );
+    check_refused(
+        &project,
+        &database,
+        "",
+        r#"
+        refused: a hand-made runner calls 001_x.sql "Weird", and onward cannot tell whether that is applied
+        refused: a hand-made runner does not say whether 002_x.sql is applied
+          see whether it is applied, and say so: UPDATE "public"."schema_migrations" SET "status" = 'applied' (or 'failed') for its row; then: onward adopt
+        error: refused, for 2 reasons
+          nothing was changed
+    "#,
+    );
+}
+
+#[test]
+fn a_state_can_be_a_number_and_a_table_can_have_none() {
+    let (project, database) = two(
+        "CREATE TABLE schema_migrations (filename text PRIMARY KEY, success smallint, applied_at timestamptz); \
+         INSERT INTO schema_migrations VALUES ('001_a.sql', 1, now()), ('002_b.sql', 2, now())",
+    );
+    check_refused(
+        &project,
+        &database,
+        "",
+        r#"
+        refused: a hand-made runner calls 002_b.sql "2", and onward cannot tell whether that is applied
+          see whether it is applied, and say so: UPDATE "public"."schema_migrations" SET "success" = '1' (or '0') for its row; then: onward adopt
+        error: refused, for 1 reason
+          nothing was changed
+    "#,
+    );
+    database.execute(
+        r#"UPDATE "public"."schema_migrations" SET "success" = '0' WHERE filename = '002_b.sql'"#,
+    );
+    project.run(&database, "adopt -q").gives(0, "", "");
+    assert_eq!(database.history(), ["001_a.sql|adopted|applied"]);
+    let (project, database) = two(
+        "CREATE TABLE schema_migrations (filename text PRIMARY KEY, applied_at timestamptz); INSERT INTO schema_migrations VALUES ('001_a.sql')",
+    );
+    project.run(&database, "adopt -q").gives(0, "", "");
+    assert_eq!(database.history(), ["001_a.sql|adopted|applied"]);
+    let (project, database) = two(
+        "CREATE TABLE migration_status (migration_name text PRIMARY KEY, migration_type text, status text, completed_at timestamptz, started_at timestamptz); \
+         INSERT INTO migration_status VALUES ('001_a', 'schema', 'Completed', now(), now())",
+    );
+    project.run(&database, "adopt -q").gives(0, "", "");
+    assert_eq!(database.history(), ["001_a.sql|adopted|applied"]);
+}
+
+#[test]
 fn several_tools_are_told_apart_by_name() {
     let (project, database) = two(&format!(
         "{SQLX} CREATE SCHEMA old; CREATE TABLE pgmigrations (id serial, name varchar(255) NOT NULL, run_on timestamp NOT NULL); \
