@@ -117,6 +117,16 @@ pub enum Objection {
         name: String,
         table: String,
     },
+    /// A row that names no migration.
+    NoName {
+        tool: Tool,
+        table: String,
+    },
+    /// All up to a version that is no number.
+    BadVersion {
+        tool: Tool,
+        version: String,
+    },
     /// Whether it was applied, onward cannot tell.
     UnclearState {
         tool: Tool,
@@ -170,6 +180,7 @@ pub fn adopt<'a>(
 ) -> Adoption<'a> {
     let mut matching = Matching {
         tool,
+        table: table.to_owned(),
         files,
         origins,
         index: Index::of(files, origins),
@@ -248,6 +259,12 @@ impl<'a> Index<'a> {
         index
     }
 
+    fn of_number(&self, number: &str) -> Vec<usize> {
+        let found = self.numbers.get(number.trim_start_matches('0'));
+        let found = found.filter(|_| is_number(number));
+        found.cloned().unwrap_or_default()
+    }
+
     /// The files that a row can mean.
     fn find(&self, identity: &Identity, files: &Files, origins: &Origins) -> Vec<usize> {
         let one = |found: Option<&usize>| found.copied().into_iter().collect::<Vec<_>>();
@@ -256,14 +273,14 @@ impl<'a> Index<'a> {
             Identity::Filename(name) => one(self.names.get(name.as_str())),
             Identity::Stem(stem) => one(self.stems.get(stem.as_str())),
             Identity::Digits(digits) => all(self.digits.get(digits.as_str())),
-            Identity::Number(number) => all(self.numbers.get(number.trim_start_matches('0'))),
+            Identity::Number(number) => self.of_number(number),
             Identity::Loose(name) => {
                 let named = self.names.get(name.as_str());
                 let named = named.or_else(|| self.stems.get(name.as_str()));
                 match (named, self.digits.get(name.as_str())) {
                     (Some(i), _) => vec![*i],
                     (None, Some(several)) => several.clone(),
-                    (None, None) => all(self.numbers.get(name.trim_start_matches('0'))),
+                    (None, None) => self.of_number(name),
                 }
             }
             Identity::Script {
@@ -286,6 +303,10 @@ impl<'a> Index<'a> {
             Identity::Through(_) => Vec::new(),
         }
     }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The files that were renamed with other widths than their neighbours here ask for: of these words, and with a number
@@ -312,6 +333,7 @@ fn by_parts(parts: &[&str], words: &str, files: &Files) -> Vec<usize> {
 /// A walk through the rows.
 struct Matching<'a> {
     tool: Tool,
+    table: String,
     files: &'a Files,
     origins: &'a Origins,
     index: Index<'a>,
@@ -326,6 +348,10 @@ struct Matching<'a> {
 
 impl<'a> Matching<'a> {
     fn take(&mut self, row: &'a ForeignRow) {
+        if row.filename.is_empty() {
+            let (tool, table) = (self.tool, self.table.clone());
+            return self.objections.push(Objection::NoName { tool, table });
+        }
         if let Identity::Through(number) = &row.identity {
             return self.take_through(number, row);
         }
@@ -354,11 +380,22 @@ impl<'a> Matching<'a> {
     }
 
     fn take_through(&mut self, number: &str, row: &'a ForeignRow) {
+        if !is_number(number) {
+            return self.objections.push(Objection::BadVersion {
+                tool: self.tool,
+                version: number.to_owned(),
+            });
+        }
         for (i, migration) in self.files.migrations.iter().enumerate() {
             let below = Name::number_cmp(migration.name.version(), number).is_le();
             if below && self.claimed.insert(i) {
                 self.record(row, i);
             }
+        }
+        // A baseline is no file.
+        let is_of_file = matches!(self.tool, Tool::GolangMigrate | Tool::Tern);
+        if is_of_file && self.index.of_number(number).is_empty() {
+            self.take_without_file(row);
         }
     }
 
@@ -419,6 +456,8 @@ impl Objection {
             Objection::Differs { .. }
             | Objection::Partial { .. }
             | Objection::UnclearState { .. }
+            | Objection::NoName { .. }
+            | Objection::BadVersion { .. }
             | Objection::Ambiguous { .. }
             | Objection::BadName(_)
             | Objection::AtWork { .. }
@@ -441,6 +480,8 @@ impl Objection {
             Objection::Differs { .. } => "differs",
             Objection::Partial { .. } => "partial",
             Objection::UnclearState { .. } => "unclear_state",
+            Objection::NoName { .. } => "no_name",
+            Objection::BadVersion { .. } => "bad_version",
             Objection::Ambiguous { .. } => "ambiguous",
             Objection::BadName(_) => "bad_name",
             Objection::AtWork { .. } => "at_work",
@@ -501,7 +542,10 @@ impl Objection {
                     });
                 format!("choose one: {}", choices.collect::<Vec<_>>().join(", or "))
             }
-            Objection::NotFiles { .. } => {
+            Objection::NoName { table, .. } => {
+                format!("give that row of {table} its name, or delete it; then: onward adopt")
+            }
+            Objection::NotFiles { .. } | Objection::BadVersion { .. } => {
                 "record the files that the database contains already: onward baseline --through VERSION".to_owned()
             }
             Objection::InTheWay { .. } => {
@@ -554,6 +598,14 @@ impl fmt::Display for Objection {
                 f,
                 "{tool} has not finished {}: it failed half-way, or is under way",
                 Escaped(name)
+            ),
+            Objection::NoName { tool, .. } => {
+                write!(f, "{tool} has applied a migration that has no name")
+            }
+            Objection::BadVersion { tool, version } => write!(
+                f,
+                "{tool} has applied all up to {}, and that is no number of a file",
+                Typed(version)
             ),
             Objection::UnclearState {
                 tool,

@@ -1094,6 +1094,66 @@ fn a_state_can_be_a_number_and_a_table_can_have_none() {
 }
 
 #[test]
+fn a_row_that_names_no_file_claims_none() {
+    let project = Project::new().migration("0000_init.sql", "CREATE TABLE a (x int);\n");
+    let database = Database::with(
+        "CREATE TABLE schema_migrations (filename text, applied_at timestamptz); \
+         INSERT INTO schema_migrations VALUES (NULL, now())",
+    );
+    check_refused(
+        &project,
+        &database,
+        "",
+        r#"
+        refused: a hand-made runner has applied a migration that has no name
+          give that row of "public"."schema_migrations" its name, or delete it; then: onward adopt
+        error: refused, for 1 reason
+          nothing was changed
+    "#,
+    );
+    database.execute("UPDATE schema_migrations SET filename = '0'");
+    project.run(&database, "adopt -q").gives(0, "", "");
+    assert_eq!(database.history(), ["0000_init.sql|adopted|applied"]);
+}
+
+#[test]
+fn a_version_that_no_file_has_is_said() {
+    let golang = |version: &str| {
+        two(&format!(
+            "CREATE TABLE schema_migrations (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL); \
+             INSERT INTO schema_migrations VALUES ({version}, false)"
+        ))
+    };
+    let (project, database) = golang("-1");
+    check_refused(
+        &project,
+        &database,
+        "",
+        r#"
+        refused: golang-migrate has applied all up to "-1", and that is no number of a file
+          record the files that the database contains already: onward baseline --through VERSION
+        error: refused, for 1 reason
+          nothing was changed
+    "#,
+    );
+    let (project, database) = golang("5");
+    project.run(&database, "adopt").gives(
+        0,
+        r"
+        adopted 001_a.sql
+        adopted 002_b.sql
+        adopted 5
+        renamed the table public.schema_migrations to public.schema_migrations_golang_migrate
+        Adopted 3 migrations from golang-migrate; 0 pending
+    ",
+        r"
+        warning: golang-migrate has applied 5, and there is no file of it
+          the history gets it without a checksum, and up will call it missing; restore the file if it should be there
+    ",
+    );
+}
+
+#[test]
 fn several_tools_are_told_apart_by_name() {
     let (project, database) = two(&format!(
         "{SQLX} CREATE SCHEMA old; CREATE TABLE pgmigrations (id serial, name varchar(255) NOT NULL, run_on timestamp NOT NULL); \
