@@ -412,28 +412,22 @@ impl Tracking {
             let undoes = tool == Tool::Flyway
                 && (cells.text(KIND) == "DELETE" || cells.text(KIND).starts_with("UNDO"));
             if undoes || tool == Tool::Goose {
-                self.forget(&mut rows, &cells);
+                forget(&mut rows, &self.identity(&cells), |_| true);
             }
             if undoes || is_internal(tool, &key, &cells) {
                 continue;
             }
-            rows.push(self.row(&cells));
+            let row = self.row(&cells);
+            if tool == Tool::HandMade {
+                // A try that failed, or is under way, undoes nothing that was applied before it.
+                let decides = row.state == ForeignState::Applied || is_undone(&cells.text(STATE));
+                forget(&mut rows, &row.identity, |earlier| {
+                    decides || *earlier != ForeignState::Applied
+                });
+            }
+            rows.push(row);
         }
         rows
-    }
-
-    /// What an earlier row says does not hold any more.
-    fn forget(&self, rows: &mut [ForeignRow], cells: &Cells) {
-        let identity = self.identity(cells);
-        let same = |row: &&mut ForeignRow| match (&row.identity, &identity) {
-            (Identity::Script { parts, .. }, Identity::Script { parts: others, .. }) => {
-                parts == others
-            }
-            (one, other) => one == other,
-        };
-        for row in rows.iter_mut().filter(same) {
-            row.state = ForeignState::NotApplied;
-        }
     }
 
     fn row(&self, cells: &Cells) -> ForeignRow {
@@ -530,6 +524,19 @@ impl Tracking {
     }
 }
 
+/// What earlier rows of a migration say does not hold any more, where their state is such.
+fn forget(rows: &mut [ForeignRow], identity: &Identity, is_such: impl Fn(&ForeignState) -> bool) {
+    let same = |row: &&mut ForeignRow| match (&row.identity, identity) {
+        (Identity::Script { parts, .. }, Identity::Script { parts: others, .. }) => parts == others,
+        (one, other) => one == other,
+    };
+    for row in rows.iter_mut().filter(same) {
+        if is_such(&row.state) {
+            row.state = ForeignState::NotApplied;
+        }
+    }
+}
+
 fn script(version: &str, words: &str) -> Identity {
     match version_parts(version) {
         Some(parts) => Identity::Script {
@@ -568,6 +575,15 @@ impl Tracking {
             (tool, _) => state(tool, cells),
         }
     }
+}
+
+fn plain(word: &str) -> String {
+    word.trim().to_lowercase().replace('-', "_")
+}
+
+/// Whether it was applied once, and is no more.
+fn is_undone(word: &str) -> bool {
+    matches!(plain(word).as_str(), "reverted" | "rolled_back")
 }
 
 /// What the words of hand-made runners mean. None of any other word: to take a file for pending that was applied would

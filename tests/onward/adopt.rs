@@ -1094,6 +1094,32 @@ fn a_state_can_be_a_number_and_a_table_can_have_none() {
 }
 
 #[test]
+fn of_several_rows_of_a_hand_made_runner_the_last_decides() {
+    let check = |words: &[&str], adopted: &[&str]| {
+        let (project, database) = two(
+            "CREATE TABLE schema_migrations (id serial, filename text, applied_at timestamptz, status text)",
+        );
+        for word in words {
+            database.execute(&format!(
+                "INSERT INTO schema_migrations (filename, applied_at, status) VALUES ('001_a.sql', now(), '{word}')"
+            ));
+        }
+        project.run(&database, "adopt -q").gives(0, "", "");
+        assert_eq!(database.history(), adopted, "{words:?}");
+    };
+    let is_adopted = ["001_a.sql|adopted|applied"];
+    check(&["applied", "rolled_back"], &[]);
+    check(&["applied", "rolled_back", "applied"], &is_adopted);
+    check(&["running", "completed"], &is_adopted);
+    check(&["running", "failed"], &[]);
+    check(&["failed", "applied"], &is_adopted);
+    // It was applied, and what was tried later changed nothing.
+    check(&["applied", "running", "failed"], &is_adopted);
+    check(&["applied", "failed"], &is_adopted);
+    check(&["applied", "skipped"], &is_adopted);
+}
+
+#[test]
 fn a_row_that_names_no_file_claims_none() {
     let project = Project::new().migration("0000_init.sql", "CREATE TABLE a (x int);\n");
     let database = Database::with(
