@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::{Severity, Tool};
-use crate::error::{Escaped, Names, Typed};
+use crate::error::{Escaped, Names, Shell, Typed};
 use crate::migration::folder::Origins;
 use crate::migration::rename::{Kind, Rename};
 use crate::migration::tool_checksum::{Fit, Stored, running_hashes};
@@ -538,7 +538,7 @@ impl Objection {
                     .iter()
                     .map(|(tool, table)| match tables.iter().filter(|(other, _)| other == tool).count() {
                         1 => format!("onward adopt --from {}", tool.word()),
-                        _ => format!("onward adopt --from {table}"),
+                        _ => format!("onward adopt --from {}", Shell(table)),
                     });
                 format!("choose one: {}", choices.collect::<Vec<_>>().join(", or "))
             }

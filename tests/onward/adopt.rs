@@ -1254,6 +1254,28 @@ fn two_tables_of_one_tool_are_told_apart_by_table() {
 }
 
 #[test]
+fn a_table_whose_name_needs_quotes_is_named_for_a_shell() {
+    let (project, database) = two(&format!(
+        r#"{DBMATE} CREATE SCHEMA "Old"; CREATE TABLE "Old".schema_migrations (LIKE public.schema_migrations)"#
+    ));
+    database.execute(&format!(
+        r#"ALTER DATABASE {} SET search_path = public, "Old""#,
+        database.name
+    ));
+    check_refused(
+        &project,
+        &database,
+        "",
+        r#"
+        refused: several tools keep a history in this database: dbmate in public.schema_migrations, dbmate in "Old".schema_migrations
+          choose one: onward adopt --from public.schema_migrations, or onward adopt --from '"Old".schema_migrations'
+        error: refused, for 1 reason
+          nothing was changed
+    "#,
+    );
+}
+
+#[test]
 fn another_table_where_ours_would_be_is_left_alone() {
     let (project, database) = two(&format!("{DBMATE} {SQLX}"));
     check_refused(
