@@ -1295,6 +1295,22 @@ fn another_table_where_ours_would_be_is_left_alone() {
 }
 
 #[test]
+fn what_is_no_table_is_no_history_of_a_tool() {
+    for what in [
+        "VIEW schema_migrations AS SELECT text '001' AS version",
+        "MATERIALIZED VIEW schema_migrations AS SELECT text '001' AS version",
+        "TABLE schema_migrations (version text) PARTITION BY LIST (version)",
+    ] {
+        let (project, database) = two(&format!("CREATE {what}"));
+        let stderr = "refused: public.schema_migrations is not a history of onward; its columns are version text\n  \
+             use a table of another name, with --table [SCHEMA.]NAME or ONWARD_TABLE\n\
+             error: refused, for 1 reason\n  nothing was changed\n";
+        check_refused(&project, &database, "", stderr);
+        project.run(&database, "").gives(3, "", stderr);
+    }
+}
+
+#[test]
 fn a_taken_name_is_not_given_to_the_old_table() {
     let (project, database) = two(&format!(
         "{DBMATE} CREATE VIEW schema_migrations_dbmate AS SELECT 1"
