@@ -14,7 +14,7 @@ use crate::error::Trouble;
 use crate::migration::rename::version_parts;
 use crate::migration::tool_checksum::{Stored, crc32};
 use crate::plan::Tool;
-use crate::plan::adopt::{ForeignRow, ForeignState, Identity};
+use crate::plan::adopt::{ForeignRow, ForeignState, Identity, Unclear};
 use crate::sql::name::{QualifiedName, TableName};
 use crate::sql::quote::{identifier, literal, text_array};
 
@@ -412,28 +412,22 @@ impl Tracking {
             let undoes = tool == Tool::Flyway
                 && (cells.text(KIND) == "DELETE" || cells.text(KIND).starts_with("UNDO"));
             if undoes || tool == Tool::Goose {
-                self.forget(&mut rows, &cells);
+                forget(&mut rows, &self.identity(&cells), |_| true);
             }
             if undoes || is_internal(tool, &key, &cells) {
                 continue;
             }
-            rows.push(self.row(&cells));
+            let row = self.row(&cells);
+            if tool == Tool::HandMade {
+                // A try that failed, or is under way, undoes nothing that was applied before it.
+                let decides = row.state == ForeignState::Applied || is_undone(&cells.text(STATE));
+                forget(&mut rows, &row.identity, |earlier| {
+                    decides || *earlier != ForeignState::Applied
+                });
+            }
+            rows.push(row);
         }
         rows
-    }
-
-    /// What an earlier row says does not hold any more.
-    fn forget(&self, rows: &mut [ForeignRow], cells: &Cells) {
-        let identity = self.identity(cells);
-        let same = |row: &&mut ForeignRow| match (&row.identity, &identity) {
-            (Identity::Script { parts, .. }, Identity::Script { parts: others, .. }) => {
-                parts == others
-            }
-            (one, other) => one == other,
-        };
-        for row in rows.iter_mut().filter(same) {
-            row.state = ForeignState::NotApplied;
-        }
     }
 
     fn row(&self, cells: &Cells) -> ForeignRow {
@@ -443,7 +437,7 @@ impl Tracking {
             identity: self.identity(cells),
             filename: self.filename(cells),
             description: self.description(cells),
-            state: state(self.tool, cells),
+            state: self.state(cells),
             stored: stored(self.tool, cells),
             started_at: cells.optional(STARTED_AT),
             applied_at: cells.optional(APPLIED_AT),
@@ -530,6 +524,19 @@ impl Tracking {
     }
 }
 
+/// What earlier rows of a migration say does not hold any more, where their state is such.
+fn forget(rows: &mut [ForeignRow], identity: &Identity, is_such: impl Fn(&ForeignState) -> bool) {
+    let same = |row: &&mut ForeignRow| match (&row.identity, identity) {
+        (Identity::Script { parts, .. }, Identity::Script { parts: others, .. }) => parts == others,
+        (one, other) => one == other,
+    };
+    for row in rows.iter_mut().filter(same) {
+        if is_such(&row.state) {
+            row.state = ForeignState::NotApplied;
+        }
+    }
+}
+
 fn script(version: &str, words: &str) -> Identity {
     match version_parts(version) {
         Some(parts) => Identity::Script {
@@ -552,16 +559,55 @@ fn is_internal(tool: Tool, key: &str, cells: &Cells) -> bool {
     }
 }
 
+impl Tracking {
+    fn state(&self, cells: &Cells) -> ForeignState {
+        match (self.tool, self.column(layout(self.tool).state)) {
+            (Tool::HandMade, Some((column, kind))) => {
+                let word = cells.text(STATE);
+                spoken_state(&word).unwrap_or_else(|| {
+                    ForeignState::Unclear(Unclear {
+                        word,
+                        column: column.clone(),
+                        of_words: kind != "bool" && !kind.starts_with("int"),
+                    })
+                })
+            }
+            (tool, _) => state(tool, cells),
+        }
+    }
+}
+
+fn plain(word: &str) -> String {
+    word.trim().to_lowercase().replace('-', "_")
+}
+
+/// Whether it was applied once, and is no more.
+fn is_undone(word: &str) -> bool {
+    matches!(plain(word).as_str(), "reverted" | "rolled_back")
+}
+
+/// What the words of hand-made runners mean. None of any other word: to take a file for pending that was applied would
+/// run it twice.
+fn spoken_state(word: &str) -> Option<ForeignState> {
+    Some(
+        match word.trim().to_lowercase().replace('-', "_").as_str() {
+            "t" | "true" | "1" | "y" | "yes" | "ok" | "applied" | "complete" | "completed"
+            | "done" | "executed" | "finished" | "succeeded" | "success" | "successful" => {
+                ForeignState::Applied
+            }
+            "f" | "false" | "0" | "n" | "no" | "error" | "failed" | "failure" | "pending"
+            | "reverted" | "rolled_back" | "skipped" => ForeignState::NotApplied,
+            "in_progress" | "running" | "started" => ForeignState::Partial,
+            _ => return None,
+        },
+    )
+}
+
 fn state(tool: Tool, cells: &Cells) -> ForeignState {
     let state = cells.text(STATE);
     match (tool, state.as_str()) {
-        (Tool::HandMade, "" | "t" | "applied" | "completed" | "complete" | "success" | "done") => {
-            ForeignState::Applied
-        }
-        (Tool::HandMade, "running" | "in_progress")
-        | (Tool::GolangMigrate, "t")
-        | (Tool::Sqlx | Tool::Flyway, "f") => ForeignState::Partial,
-        (Tool::HandMade, _) | (Tool::Goose, "f") => ForeignState::NotApplied,
+        (Tool::GolangMigrate, "t") | (Tool::Sqlx | Tool::Flyway, "f") => ForeignState::Partial,
+        (Tool::Goose, "f") => ForeignState::NotApplied,
         (Tool::Flyway, _) if cells.text(NAME).is_empty() => ForeignState::Repeatable,
         (Tool::Prisma, "") if cells.optional(APPLIED_AT).is_none() => ForeignState::Partial,
         (Tool::Prisma, rolled_back) if !rolled_back.is_empty() => ForeignState::NotApplied,

@@ -189,6 +189,8 @@ struct Candidate {
     usable: (bool, bool),
     /// Whether Rails' other table stands beside it.
     beside_rails: bool,
+    /// Whether it is an ordinary table: tools keep nothing in a view.
+    is_table: bool,
 }
 
 /// The tables of that name, those on the `search_path` first and in its order, each with what speaks against reading it:
@@ -204,7 +206,7 @@ fn candidates_sql(name: &TableName) -> String {
       CAST(CAST('pg_catalog' AS pg_catalog.regnamespace) AS pg_catalog.oid) THEN CAST(t.typname AS pg_catalog.text) ELSE '?' END), E'\\n' ORDER BY a.attnum)
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
     WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped),
-  pg_catalog.has_schema_privilege(n.oid, 'USAGE'), pg_catalog.has_table_privilege(c.oid, 'SELECT'), {BESIDE_RAILS}
+  pg_catalog.has_schema_privilege(n.oid, 'USAGE'), pg_catalog.has_table_privilege(c.oid, 'SELECT'), {BESIDE_RAILS}, c.relkind OPERATOR(pg_catalog.=) 'r'
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 WHERE c.relname OPERATOR(pg_catalog.=) {} AND c.relkind OPERATOR(pg_catalog.=) ANY (CAST(ARRAY['r', 'v', 'm', 'f', 'p', 'S', 'i', 'I', 'c'] AS pg_catalog.\"char\"[]))
   AND NOT pg_catalog.starts_with(CAST(n.nspname AS pg_catalog.text), 'pg_'){within}
@@ -238,6 +240,7 @@ fn candidate(row: &SimpleQueryRow) -> Candidate {
         columns: text(4).lines().map(column).collect(),
         usable: (text(5) == "t", text(6) == "t"),
         beside_rails: text(7) == "t",
+        is_table: text(8) == "t",
     }
 }
 
@@ -319,7 +322,7 @@ fn not_ours(stranger: &Candidate) -> Finding {
         columns: &columns,
         beside_rails: stranger.beside_rails,
     };
-    match tools::recognise(told) {
+    match tools::recognise(told).filter(|_| stranger.is_table) {
         Some(tool) if tool != Tool::Onward => Finding::Foreign {
             tool,
             table,

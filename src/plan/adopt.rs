@@ -5,11 +5,12 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::{Severity, Tool};
-use crate::error::{Escaped, Names, Typed};
+use crate::error::{Escaped, Names, Shell, Typed};
 use crate::migration::folder::Origins;
 use crate::migration::rename::{Kind, Rename};
 use crate::migration::tool_checksum::{Fit, Stored, running_hashes};
 use crate::migration::{Files, Migration, Name};
+use crate::sql::quote::identifier;
 
 /// What a tool says of one migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,15 +52,26 @@ pub enum Identity {
 }
 
 /// What became of it there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ForeignState {
     Applied,
     /// It failed and was rolled back, or was undone.
     NotApplied,
+    /// A word that says neither, or none.
+    Unclear(Unclear),
     /// It was done in part, or is under way.
     Partial,
     /// It runs whenever it changes.
     Repeatable,
+}
+
+/// What a row says of its state, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unclear {
+    pub word: String,
+    pub column: String,
+    /// Whether the column can hold words.
+    pub of_words: bool,
 }
 
 /// What is to be recorded, and what must be said.
@@ -104,6 +116,23 @@ pub enum Objection {
         tool: Tool,
         name: String,
         table: String,
+    },
+    /// A row that names no migration.
+    NoName {
+        tool: Tool,
+        table: String,
+    },
+    /// All up to a version that is no number.
+    BadVersion {
+        tool: Tool,
+        version: String,
+    },
+    /// Whether it was applied, onward cannot tell.
+    UnclearState {
+        tool: Tool,
+        name: String,
+        table: String,
+        unclear: Unclear,
     },
     Ambiguous {
         tool: Tool,
@@ -151,6 +180,7 @@ pub fn adopt<'a>(
 ) -> Adoption<'a> {
     let mut matching = Matching {
         tool,
+        table: table.to_owned(),
         files,
         origins,
         index: Index::of(files, origins),
@@ -161,9 +191,17 @@ pub fn adopt<'a>(
         objections: Vec::new(),
     };
     for row in rows {
-        match row.state {
+        match &row.state {
             ForeignState::Applied => matching.take(row),
             ForeignState::NotApplied => {}
+            ForeignState::Unclear(unclear) => {
+                matching.objections.push(Objection::UnclearState {
+                    tool,
+                    name: row.filename.clone(),
+                    table: table.to_owned(),
+                    unclear: unclear.clone(),
+                });
+            }
             ForeignState::Partial => matching.objections.push(Objection::Partial {
                 tool,
                 name: row.filename.clone(),
@@ -221,6 +259,12 @@ impl<'a> Index<'a> {
         index
     }
 
+    fn of_number(&self, number: &str) -> Vec<usize> {
+        let found = self.numbers.get(number.trim_start_matches('0'));
+        let found = found.filter(|_| is_number(number));
+        found.cloned().unwrap_or_default()
+    }
+
     /// The files that a row can mean.
     fn find(&self, identity: &Identity, files: &Files, origins: &Origins) -> Vec<usize> {
         let one = |found: Option<&usize>| found.copied().into_iter().collect::<Vec<_>>();
@@ -229,14 +273,14 @@ impl<'a> Index<'a> {
             Identity::Filename(name) => one(self.names.get(name.as_str())),
             Identity::Stem(stem) => one(self.stems.get(stem.as_str())),
             Identity::Digits(digits) => all(self.digits.get(digits.as_str())),
-            Identity::Number(number) => all(self.numbers.get(number.trim_start_matches('0'))),
+            Identity::Number(number) => self.of_number(number),
             Identity::Loose(name) => {
                 let named = self.names.get(name.as_str());
                 let named = named.or_else(|| self.stems.get(name.as_str()));
                 match (named, self.digits.get(name.as_str())) {
                     (Some(i), _) => vec![*i],
                     (None, Some(several)) => several.clone(),
-                    (None, None) => all(self.numbers.get(name.trim_start_matches('0'))),
+                    (None, None) => self.of_number(name),
                 }
             }
             Identity::Script {
@@ -259,6 +303,10 @@ impl<'a> Index<'a> {
             Identity::Through(_) => Vec::new(),
         }
     }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The files that were renamed with other widths than their neighbours here ask for: of these words, and with a number
@@ -285,6 +333,7 @@ fn by_parts(parts: &[&str], words: &str, files: &Files) -> Vec<usize> {
 /// A walk through the rows.
 struct Matching<'a> {
     tool: Tool,
+    table: String,
     files: &'a Files,
     origins: &'a Origins,
     index: Index<'a>,
@@ -299,6 +348,10 @@ struct Matching<'a> {
 
 impl<'a> Matching<'a> {
     fn take(&mut self, row: &'a ForeignRow) {
+        if row.filename.is_empty() {
+            let (tool, table) = (self.tool, self.table.clone());
+            return self.objections.push(Objection::NoName { tool, table });
+        }
         if let Identity::Through(number) = &row.identity {
             return self.take_through(number, row);
         }
@@ -327,11 +380,22 @@ impl<'a> Matching<'a> {
     }
 
     fn take_through(&mut self, number: &str, row: &'a ForeignRow) {
+        if !is_number(number) {
+            return self.objections.push(Objection::BadVersion {
+                tool: self.tool,
+                version: number.to_owned(),
+            });
+        }
         for (i, migration) in self.files.migrations.iter().enumerate() {
             let below = Name::number_cmp(migration.name.version(), number).is_le();
             if below && self.claimed.insert(i) {
                 self.record(row, i);
             }
+        }
+        // A baseline is no file.
+        let is_of_file = matches!(self.tool, Tool::GolangMigrate | Tool::Tern);
+        if is_of_file && self.index.of_number(number).is_empty() {
+            self.take_without_file(row);
         }
     }
 
@@ -391,6 +455,9 @@ impl Objection {
             | Objection::Unverified { .. } => Severity::Warning,
             Objection::Differs { .. }
             | Objection::Partial { .. }
+            | Objection::UnclearState { .. }
+            | Objection::NoName { .. }
+            | Objection::BadVersion { .. }
             | Objection::Ambiguous { .. }
             | Objection::BadName(_)
             | Objection::AtWork { .. }
@@ -412,6 +479,9 @@ impl Objection {
             Objection::Unverified { .. } => "unverified",
             Objection::Differs { .. } => "differs",
             Objection::Partial { .. } => "partial",
+            Objection::UnclearState { .. } => "unclear_state",
+            Objection::NoName { .. } => "no_name",
+            Objection::BadVersion { .. } => "bad_version",
             Objection::Ambiguous { .. } => "ambiguous",
             Objection::BadName(_) => "bad_name",
             Objection::AtWork { .. } => "at_work",
@@ -440,6 +510,14 @@ impl Objection {
                  change; then: onward adopt"
             ),
             Objection::Partial { tool, table, .. } => partial_cure(*tool, table),
+            Objection::UnclearState { table, unclear, .. } => {
+                let column = identifier(&unclear.column);
+                let (yes, no) = if unclear.of_words { ("applied", "failed") } else { ("1", "0") };
+                format!(
+                    "see whether it is applied, and say so: UPDATE {table} SET {column} = '{yes}' (or '{no}') for its row; \
+                     then: onward adopt"
+                )
+            }
             Objection::Ambiguous { .. } => {
                 "begin the names of those that were not applied with _ , adopt, then give them numbers of their own".to_owned()
             }
@@ -460,11 +538,14 @@ impl Objection {
                     .iter()
                     .map(|(tool, table)| match tables.iter().filter(|(other, _)| other == tool).count() {
                         1 => format!("onward adopt --from {}", tool.word()),
-                        _ => format!("onward adopt --from {table}"),
+                        _ => format!("onward adopt --from {}", Shell(table)),
                     });
                 format!("choose one: {}", choices.collect::<Vec<_>>().join(", or "))
             }
-            Objection::NotFiles { .. } => {
+            Objection::NoName { table, .. } => {
+                format!("give that row of {table} its name, or delete it; then: onward adopt")
+            }
+            Objection::NotFiles { .. } | Objection::BadVersion { .. } => {
                 "record the files that the database contains already: onward baseline --through VERSION".to_owned()
             }
             Objection::InTheWay { .. } => {
@@ -518,6 +599,31 @@ impl fmt::Display for Objection {
                 "{tool} has not finished {}: it failed half-way, or is under way",
                 Escaped(name)
             ),
+            Objection::NoName { tool, .. } => {
+                write!(f, "{tool} has applied a migration that has no name")
+            }
+            Objection::BadVersion { tool, version } => write!(
+                f,
+                "{tool} has applied all up to {}, and that is no number of a file",
+                Typed(version)
+            ),
+            Objection::UnclearState {
+                tool,
+                name,
+                unclear,
+                ..
+            } => {
+                let name = Escaped(name);
+                if unclear.word.trim().is_empty() {
+                    write!(f, "{tool} does not say whether {name} is applied")
+                } else {
+                    let word = Typed(&unclear.word);
+                    write!(
+                        f,
+                        "{tool} calls {name} {word}, and onward cannot tell whether that is applied"
+                    )
+                }
+            }
             Objection::Ambiguous {
                 tool,
                 name,

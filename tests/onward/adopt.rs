@@ -987,6 +987,199 @@ fn what_was_left_half_done_is_refused() {
 }
 
 #[test]
+fn the_words_of_a_hand_made_runner_are_known_or_refused() {
+    let applied = [
+        "SUCCESS",
+        " Applied ",
+        "COMPLETED",
+        "ok",
+        "true",
+        "t",
+        "1",
+        "executed",
+        "finished",
+        "succeeded",
+        "done",
+        "complete",
+    ];
+    let not_applied = [
+        "f",
+        "False",
+        "0",
+        "FAILED",
+        "error",
+        "pending",
+        "rolled_back",
+        "reverted",
+        "skipped",
+    ];
+    let database = Database::with(
+        "CREATE TABLE schema_migrations (filename text PRIMARY KEY, applied_at timestamptz, status text)",
+    );
+    let project = Project::new();
+    let name = |i: usize| format!("{:03}_x.sql", i + 1);
+    for (i, word) in applied.iter().chain(&not_applied).enumerate() {
+        project.write(&format!("migrations/{}", name(i)), "SELECT 1;\n");
+        database.execute(&format!(
+            "INSERT INTO schema_migrations VALUES ('{}', now(), '{word}')",
+            name(i)
+        ));
+    }
+    let names = |action: &str, numbers: std::ops::Range<usize>| -> Vec<String> {
+        numbers.map(|i| action.replace('%', &name(i))).collect()
+    };
+    let (known, all) = (applied.len(), applied.len() + not_applied.len());
+    let mut said = names("would adopt %", 0..known);
+    said.extend(names("would leave % pending", known..all));
+    said.push(
+        "would rename the table public.schema_migrations to public.schema_migrations_hand_made"
+            .to_owned(),
+    );
+    said.push("Would adopt 12 migrations from a hand-made runner; 9 would be pending".to_owned());
+    project
+        .run(&database, "adopt --dry-run")
+        .gives(0, &lines(&said), "");
+
+    database.execute(
+        "UPDATE schema_migrations SET status = 'Weird' WHERE filename LIKE '001%'; \
+         UPDATE schema_migrations SET status = NULL WHERE filename LIKE '002%'",
+    );
+    check_refused(
+        &project,
+        &database,
+        "",
+        r#"
+        refused: a hand-made runner calls 001_x.sql "Weird", and onward cannot tell whether that is applied
+        refused: a hand-made runner does not say whether 002_x.sql is applied
+          see whether it is applied, and say so: UPDATE "public"."schema_migrations" SET "status" = 'applied' (or 'failed') for its row; then: onward adopt
+        error: refused, for 2 reasons
+          nothing was changed
+    "#,
+    );
+}
+
+#[test]
+fn a_state_can_be_a_number_and_a_table_can_have_none() {
+    let (project, database) = two(
+        "CREATE TABLE schema_migrations (filename text PRIMARY KEY, success smallint, applied_at timestamptz); \
+         INSERT INTO schema_migrations VALUES ('001_a.sql', 1, now()), ('002_b.sql', 2, now())",
+    );
+    check_refused(
+        &project,
+        &database,
+        "",
+        r#"
+        refused: a hand-made runner calls 002_b.sql "2", and onward cannot tell whether that is applied
+          see whether it is applied, and say so: UPDATE "public"."schema_migrations" SET "success" = '1' (or '0') for its row; then: onward adopt
+        error: refused, for 1 reason
+          nothing was changed
+    "#,
+    );
+    database.execute(
+        r#"UPDATE "public"."schema_migrations" SET "success" = '0' WHERE filename = '002_b.sql'"#,
+    );
+    project.run(&database, "adopt -q").gives(0, "", "");
+    assert_eq!(database.history(), ["001_a.sql|adopted|applied"]);
+    let (project, database) = two(
+        "CREATE TABLE schema_migrations (filename text PRIMARY KEY, applied_at timestamptz); INSERT INTO schema_migrations VALUES ('001_a.sql')",
+    );
+    project.run(&database, "adopt -q").gives(0, "", "");
+    assert_eq!(database.history(), ["001_a.sql|adopted|applied"]);
+    let (project, database) = two(
+        "CREATE TABLE migration_status (migration_name text PRIMARY KEY, migration_type text, status text, completed_at timestamptz, started_at timestamptz); \
+         INSERT INTO migration_status VALUES ('001_a', 'schema', 'Completed', now(), now())",
+    );
+    project.run(&database, "adopt -q").gives(0, "", "");
+    assert_eq!(database.history(), ["001_a.sql|adopted|applied"]);
+}
+
+#[test]
+fn of_several_rows_of_a_hand_made_runner_the_last_decides() {
+    let check = |words: &[&str], adopted: &[&str]| {
+        let (project, database) = two(
+            "CREATE TABLE schema_migrations (id serial, filename text, applied_at timestamptz, status text)",
+        );
+        for word in words {
+            database.execute(&format!(
+                "INSERT INTO schema_migrations (filename, applied_at, status) VALUES ('001_a.sql', now(), '{word}')"
+            ));
+        }
+        project.run(&database, "adopt -q").gives(0, "", "");
+        assert_eq!(database.history(), adopted, "{words:?}");
+    };
+    let is_adopted = ["001_a.sql|adopted|applied"];
+    check(&["applied", "rolled_back"], &[]);
+    check(&["applied", "rolled_back", "applied"], &is_adopted);
+    check(&["running", "completed"], &is_adopted);
+    check(&["running", "failed"], &[]);
+    check(&["failed", "applied"], &is_adopted);
+    // It was applied, and what was tried later changed nothing.
+    check(&["applied", "running", "failed"], &is_adopted);
+    check(&["applied", "failed"], &is_adopted);
+    check(&["applied", "skipped"], &is_adopted);
+}
+
+#[test]
+fn a_row_that_names_no_file_claims_none() {
+    let project = Project::new().migration("0000_init.sql", "CREATE TABLE a (x int);\n");
+    let database = Database::with(
+        "CREATE TABLE schema_migrations (filename text, applied_at timestamptz); \
+         INSERT INTO schema_migrations VALUES (NULL, now())",
+    );
+    check_refused(
+        &project,
+        &database,
+        "",
+        r#"
+        refused: a hand-made runner has applied a migration that has no name
+          give that row of "public"."schema_migrations" its name, or delete it; then: onward adopt
+        error: refused, for 1 reason
+          nothing was changed
+    "#,
+    );
+    database.execute("UPDATE schema_migrations SET filename = '0'");
+    project.run(&database, "adopt -q").gives(0, "", "");
+    assert_eq!(database.history(), ["0000_init.sql|adopted|applied"]);
+}
+
+#[test]
+fn a_version_that_no_file_has_is_said() {
+    let golang = |version: &str| {
+        two(&format!(
+            "CREATE TABLE schema_migrations (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL); \
+             INSERT INTO schema_migrations VALUES ({version}, false)"
+        ))
+    };
+    let (project, database) = golang("-1");
+    check_refused(
+        &project,
+        &database,
+        "",
+        r#"
+        refused: golang-migrate has applied all up to "-1", and that is no number of a file
+          record the files that the database contains already: onward baseline --through VERSION
+        error: refused, for 1 reason
+          nothing was changed
+    "#,
+    );
+    let (project, database) = golang("5");
+    project.run(&database, "adopt").gives(
+        0,
+        r"
+        adopted 001_a.sql
+        adopted 002_b.sql
+        adopted 5
+        renamed the table public.schema_migrations to public.schema_migrations_golang_migrate
+        Adopted 3 migrations from golang-migrate; 0 pending
+    ",
+        r"
+        warning: golang-migrate has applied 5, and there is no file of it
+          the history gets it without a checksum, and up will call it missing; restore the file if it should be there
+    ",
+    );
+}
+
+#[test]
 fn several_tools_are_told_apart_by_name() {
     let (project, database) = two(&format!(
         "{SQLX} CREATE SCHEMA old; CREATE TABLE pgmigrations (id serial, name varchar(255) NOT NULL, run_on timestamp NOT NULL); \
@@ -1061,6 +1254,28 @@ fn two_tables_of_one_tool_are_told_apart_by_table() {
 }
 
 #[test]
+fn a_table_whose_name_needs_quotes_is_named_for_a_shell() {
+    let (project, database) = two(&format!(
+        r#"{DBMATE} CREATE SCHEMA "Old"; CREATE TABLE "Old".schema_migrations (LIKE public.schema_migrations)"#
+    ));
+    database.execute(&format!(
+        r#"ALTER DATABASE {} SET search_path = public, "Old""#,
+        database.name
+    ));
+    check_refused(
+        &project,
+        &database,
+        "",
+        r#"
+        refused: several tools keep a history in this database: dbmate in public.schema_migrations, dbmate in "Old".schema_migrations
+          choose one: onward adopt --from public.schema_migrations, or onward adopt --from '"Old".schema_migrations'
+        error: refused, for 1 reason
+          nothing was changed
+    "#,
+    );
+}
+
+#[test]
 fn another_table_where_ours_would_be_is_left_alone() {
     let (project, database) = two(&format!("{DBMATE} {SQLX}"));
     check_refused(
@@ -1077,6 +1292,22 @@ fn another_table_where_ours_would_be_is_left_alone() {
     project
         .run(&database, "adopt -q --from sqlx --table onward_history")
         .gives(0, "", "");
+}
+
+#[test]
+fn what_is_no_table_is_no_history_of_a_tool() {
+    for what in [
+        "VIEW schema_migrations AS SELECT text '001' AS version",
+        "MATERIALIZED VIEW schema_migrations AS SELECT text '001' AS version",
+        "TABLE schema_migrations (version text) PARTITION BY LIST (version)",
+    ] {
+        let (project, database) = two(&format!("CREATE {what}"));
+        let stderr = "refused: public.schema_migrations is not a history of onward; its columns are version text\n  \
+             use a table of another name, with --table [SCHEMA.]NAME or ONWARD_TABLE\n\
+             error: refused, for 1 reason\n  nothing was changed\n";
+        check_refused(&project, &database, "", stderr);
+        project.run(&database, "").gives(3, "", stderr);
+    }
 }
 
 #[test]

@@ -163,6 +163,13 @@ fn a_high_water_mark_takes_all_files_below_it() {
         &[],
     );
     check(&files, &of(Identity::Through, &["0"]), &[], &files, &[]);
+    check(
+        &files,
+        &of(Identity::Through, &["-1", "1.1"]),
+        &[],
+        &files,
+        &["bad_version", "bad_version"],
+    );
     // What came after a baseline has rows of its own.
     let rows = vec![
         row(Identity::Through("1".to_owned())),
