@@ -96,7 +96,7 @@ fn end(child: &mut Child, reason: io::Error) -> io::Error {
     reason
 }
 
-/// What a shell ends, parents first so that none tells of its children, where the file system of processes tells who the children of a process are.
+/// What a shell ends: a process and all that came of it, where the file system of processes tells who that is.
 const END_DESCENDANTS: &str = "all=$1 queue=$1
 while [ -n \"$queue\" ]; do
   set -- $queue
