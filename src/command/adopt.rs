@@ -35,7 +35,7 @@ pub(super) fn run(settings: &Settings, told: &Adopt, report: &Report) -> Result<
     let (mut session, seen) = ground.look(settings, &mut patience, report)?;
     let old = run.choose(&mut session, &seen)?;
     let new_name = run.new_name(&mut session, &seen, &old)?;
-    let rows = old.read(&mut session).map_err(cannot_read(&old))?;
+    let rows = run.read(&mut session, &old)?;
     let at_work = old
         .sessions_at_work(&mut session)
         .map_err(cannot_read(&old))?;
@@ -151,6 +151,22 @@ impl Run<'_> {
             return Ok(None);
         };
         self.refuse(Finding::Adoption(objection))
+    }
+
+    fn read(&self, session: &mut Session, old: &Tracking) -> Result<Vec<ForeignRow>> {
+        let trouble = match old.read(session) {
+            Ok(rows) => return Ok(rows),
+            Err(trouble) => trouble,
+        };
+        match trouble.server() {
+            Some(error) if error.is_bad_time() => {
+                self.refuse(Finding::Adoption(Objection::BadTime {
+                    table: old.table.quoted(),
+                    reason: error.message.clone(),
+                }))
+            }
+            _ => Err(cannot_read(old)(trouble)),
+        }
     }
 
     /// Matches rows and files; what must be said of it.

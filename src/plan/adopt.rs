@@ -117,6 +117,11 @@ pub enum Objection {
         name: String,
         table: String,
     },
+    /// A text that is no time, in the server's words.
+    BadTime {
+        table: String,
+        reason: String,
+    },
     /// A row that names no migration.
     NoName {
         tool: Tool,
@@ -456,6 +461,7 @@ impl Objection {
             Objection::Differs { .. }
             | Objection::Partial { .. }
             | Objection::UnclearState { .. }
+            | Objection::BadTime { .. }
             | Objection::NoName { .. }
             | Objection::BadVersion { .. }
             | Objection::Ambiguous { .. }
@@ -480,6 +486,7 @@ impl Objection {
             Objection::Differs { .. } => "differs",
             Objection::Partial { .. } => "partial",
             Objection::UnclearState { .. } => "unclear_state",
+            Objection::BadTime { .. } => "bad_time",
             Objection::NoName { .. } => "no_name",
             Objection::BadVersion { .. } => "bad_version",
             Objection::Ambiguous { .. } => "ambiguous",
@@ -542,6 +549,9 @@ impl Objection {
                     });
                 format!("choose one: {}", choices.collect::<Vec<_>>().join(", or "))
             }
+            Objection::BadTime { table, .. } => {
+                format!("give that row of {table} a time, or none (NULL); then: onward adopt")
+            }
             Objection::NoName { table, .. } => {
                 format!("give that row of {table} its name, or delete it; then: onward adopt")
             }
@@ -599,6 +609,14 @@ impl fmt::Display for Objection {
                 "{tool} has not finished {}: it failed half-way, or is under way",
                 Escaped(name)
             ),
+            Objection::BadTime { table, reason } => {
+                write!(
+                    f,
+                    "a time in {} cannot be read: {}",
+                    Escaped(table),
+                    Escaped(reason)
+                )
+            }
             Objection::NoName { tool, .. } => {
                 write!(f, "{tool} has applied a migration that has no name")
             }

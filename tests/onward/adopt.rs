@@ -1120,6 +1120,32 @@ fn of_several_rows_of_a_hand_made_runner_the_last_decides() {
 }
 
 #[test]
+fn times_that_are_texts_are_read_or_refused() {
+    let (project, database) = two(
+        "CREATE TABLE schema_migrations (filename text, applied_at text); \
+         INSERT INTO schema_migrations VALUES ('001_a.sql', ' '), ('002_b.sql', 'last week')",
+    );
+    check_refused(
+        &project,
+        &database,
+        "",
+        r#"
+        refused: a time in "public"."schema_migrations" cannot be read: invalid input syntax for type timestamp with time zone: "last week"
+          give that row of "public"."schema_migrations" a time, or none (NULL); then: onward adopt
+        error: refused, for 1 reason
+          nothing was changed
+    "#,
+    );
+    database
+        .execute("UPDATE schema_migrations SET applied_at = NULL WHERE applied_at = 'last week'");
+    project.run(&database, "adopt -q").gives(0, "", "");
+    assert_eq!(
+        database.history(),
+        ["001_a.sql|adopted|applied", "002_b.sql|adopted|applied"]
+    );
+}
+
+#[test]
 fn a_row_that_names_no_file_claims_none() {
     let project = Project::new().migration("0000_init.sql", "CREATE TABLE a (x int);\n");
     let database = Database::with(
