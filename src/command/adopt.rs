@@ -12,7 +12,7 @@ use crate::database::patience::Patience;
 use crate::database::run_lock::Locked;
 use crate::database::session::Session;
 use crate::database::survey::Survey;
-use crate::error::{Count, Error, Escaped, Result, ServerError, Trouble, exit};
+use crate::error::{Count, Done, Error, Escaped, Result, Trouble, exit};
 use crate::migration::folder::{self, Origins};
 use crate::migration::{Files, Migration};
 use crate::plan::adopt::{Adopted, Adoption, ForeignRow, Objection, adopt};
@@ -20,6 +20,7 @@ use crate::plan::{Finding, History, Severity, Standing};
 use crate::report::Report;
 use crate::settings::Settings;
 use crate::sql::name::QualifiedName;
+use crate::timeout::Spoken;
 
 pub(super) fn run(settings: &Settings, told: &Adopt, report: &Report) -> Result<u8> {
     let (files, origins) = Origins::read(&settings.location)?;
@@ -246,7 +247,7 @@ impl Run<'_> {
             facts: &seen.facts,
             lock_timeout: self.settings.lock_timeout,
         };
-        let held = hold(locked, old, conditions, patience)?;
+        let held = self.hold(locked, old, conditions, patience)?;
         // What it says was said before, unless something has changed meanwhile.
         let (adoption, findings) = self.plan(old, &held.rows, held.at_work.clone());
         if let Err(refused) = self.refuse_if_any(&findings) {
@@ -266,6 +267,37 @@ impl Run<'_> {
             })?;
         self.tell(old, &adoption, new_name);
         Ok(())
+    }
+
+    /// Locks the old table, as often as somebody else is in the way.
+    fn hold(
+        &self,
+        locked: &mut Locked,
+        old: &Tracking,
+        conditions: Conditions,
+        patience: &mut Patience,
+    ) -> Result<Held> {
+        patience.begin();
+        loop {
+            let trouble = match locked.hold(old, conditions) {
+                Ok(held) => return Ok(held),
+                Err(trouble) => trouble,
+            };
+            let Some(error) = trouble.server().filter(|error| error.is_blocked()) else {
+                let doing = format!("cannot lock {}", old.table);
+                return Err(Error::Database { doing, trouble });
+            };
+            let blockers = locked.blockers(&[old.table.quoted()]);
+            self.report.blocked("adopt", error, &blockers);
+            if !patience.pause() {
+                return Err(Error::GaveUp {
+                    waiting_for: format!("the lock of {}", old.table),
+                    waited: Spoken(patience.used()).to_string(),
+                    holder: blockers.into_iter().next(),
+                    done: Done::Applied(Vec::new()),
+                });
+            }
+        }
     }
 
     fn tell(&self, old: &Tracking, adoption: &Adoption, new_name: Option<&QualifiedName>) {
@@ -313,27 +345,6 @@ fn chosen(tables: Vec<Tracking>, from: Option<&str>) -> Vec<Tracking> {
                 near(tables.into_iter().filter(meant).collect())
             } else {
                 named
-            }
-        }
-    }
-}
-
-/// Locks the old table, as often as somebody else is in the way.
-fn hold(
-    locked: &mut Locked,
-    old: &Tracking,
-    conditions: Conditions,
-    patience: &mut Patience,
-) -> Result<Held> {
-    patience.begin();
-    loop {
-        match locked.hold(old, conditions) {
-            Ok(held) => return Ok(held),
-            Err(trouble)
-                if trouble.server().is_some_and(ServerError::is_blocked) && patience.pause() => {}
-            Err(trouble) => {
-                let doing = format!("cannot lock {}", old.table);
-                return Err(Error::Database { doing, trouble });
             }
         }
     }
