@@ -84,12 +84,11 @@ impl Run<'_> {
                 tool: old.tool,
                 table: old.table.to_string(),
             },
-            [old] if !old.read_problems.is_empty() => {
-                return self.refuse(Finding::Distrusted {
-                    table: old.table.to_string(),
-                    problems: old.read_problems.clone(),
-                });
-            }
+            [old] if !old.read_problems.is_empty() => Objection::Distrusted {
+                tool: old.tool,
+                table: old.table.quoted(),
+                problems: old.read_problems.clone(),
+            },
             [old] => return Ok(old.clone()),
             several => Objection::SeveralTables {
                 tables: several

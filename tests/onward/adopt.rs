@@ -1741,19 +1741,26 @@ fn two_at_once_adopt_once() {
 #[test]
 fn a_table_that_would_run_somebodys_code_is_not_read() {
     let (project, database) = two(&format!(
-        "{DBMATE} ALTER TABLE schema_migrations ENABLE ROW LEVEL SECURITY"
+        "{DBMATE} ALTER TABLE schema_migrations ENABLE ROW LEVEL SECURITY; \
+         CREATE RULE r AS ON INSERT TO schema_migrations DO ALSO SELECT 1; \
+         CREATE TABLE child () INHERITS (schema_migrations); ALTER TABLE child SET UNLOGGED; ALTER TABLE schema_migrations SET UNLOGGED"
     ));
     check_refused(
         &project,
         &database,
         "",
-        r"
-        refused: the history public.schema_migrations cannot be trusted: it has row security
-          have the table's owner mend each point; or use a table of another name, with --table or ONWARD_TABLE
+        r#"
+        refused: the history of dbmate, "public"."schema_migrations", cannot be trusted: it is not permanent: a crash of the server would empty it, has rules, has row security, has child tables
+          as its owner: ALTER TABLE "public"."schema_migrations" SET LOGGED; DROP RULE NAME ON "public"."schema_migrations"; ALTER TABLE "public"."schema_migrations" DISABLE ROW LEVEL SECURITY; ALTER TABLE CHILD NO INHERIT "public"."schema_migrations"; then: onward adopt
         error: refused, for 1 reason
           nothing was changed
-    ",
+    "#,
     );
+    database.execute(
+        r#"ALTER TABLE "public"."schema_migrations" SET LOGGED; DROP RULE r ON "public"."schema_migrations";
+        ALTER TABLE "public"."schema_migrations" DISABLE ROW LEVEL SECURITY; ALTER TABLE child NO INHERIT "public"."schema_migrations""#,
+    );
+    project.run(&database, "adopt -q").gives(0, "", "");
 }
 
 #[test]
