@@ -14,6 +14,7 @@ use crate::database::session::Session;
 use crate::database::survey::Survey;
 use crate::error::{Count, Done, Error, Escaped, Result, Trouble, exit};
 use crate::migration::folder::{self, Origins};
+use crate::migration::rename::Rename;
 use crate::migration::{Files, Migration};
 use crate::plan::adopt::{Adopted, Adoption, ForeignRow, Objection, adopt};
 use crate::plan::{Finding, History, Severity, Standing};
@@ -257,14 +258,26 @@ impl Run<'_> {
         let displace = new_name.map_or_else(String::new, |name| held.displace(&old.table, name));
         let rows = adoption.rows.iter().map(|row| record(row, table));
         let statements = displace + &table.create(seen.missing_schema) + &rows.collect::<String>();
-        folder::rename(&self.settings.location.dir, &self.origins.renames)?;
-        locked
-            .take_over(&statements)
-            .map_err(|trouble| Error::Database {
-                doing: format!("cannot take over the history of {}", old.tool),
-                trouble,
-            })?;
+        self.rename()?;
+        locked.take_over(&statements).map_err(|trouble| {
+            let renamed = match self.origins.renames.len() {
+                0 => String::new(),
+                count => format!(", after renaming {}", Count(count, "file")),
+            };
+            let doing = format!("cannot take over the history of {}{renamed}", old.tool);
+            Error::Database { doing, trouble }
+        })?;
         self.tell(old, &adoption, new_name);
+        Ok(())
+    }
+
+    /// Renames the files, and says so at once: they keep the new names if the transaction fails.
+    fn rename(&self) -> Result<()> {
+        folder::rename(&self.settings.location.dir, &self.origins.renames)?;
+        for Rename { from, to, .. } in &self.origins.renames {
+            let (from, to) = (Escaped(from), Escaped(to));
+            self.report.say(&format!("renamed {from} to {to}"));
+        }
         Ok(())
     }
 
@@ -301,13 +314,6 @@ impl Run<'_> {
 
     fn tell(&self, old: &Tracking, adoption: &Adoption, new_name: Option<&QualifiedName>) {
         let say = |text: &str| self.report.say(text);
-        for rename in &self.origins.renames {
-            say(&format!(
-                "renamed {} to {}",
-                Escaped(&rename.from),
-                Escaped(&rename.to)
-            ));
-        }
         for row in &adoption.rows {
             say(&format!("adopted {}", Escaped(&row.filename)));
         }

@@ -1726,6 +1726,32 @@ fn a_run_that_is_killed_leaves_files_that_the_next_one_knows() {
 }
 
 #[test]
+fn a_run_that_fails_after_the_files_were_renamed_says_so() {
+    let (project, database) = old("flyway", "V3__u.sql");
+    database.execute(
+        "CREATE FUNCTION no() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no tables today'; END $$; \
+         CREATE EVENT TRIGGER no ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION no()",
+    );
+    let before = database.full_dump();
+    project.run(&database, "adopt --rename-files").gives(
+        3,
+        r"
+        renamed V1__create_t.sql to 0001_create_t.sql
+        renamed U2__email.sql to 0002_email.down.sql
+        renamed V2__email.sql to 0002_email.sql
+        renamed V3__u.sql to 0003_u.sql
+    ",
+        r"
+        error: cannot take over the history of Flyway, after renaming 4 files: ERROR: no tables today (P0001)
+          that statement changed nothing; run onward again when it is mended
+    ",
+    );
+    assert_eq!(database.full_dump(), before);
+    database.execute("DROP EVENT TRIGGER no");
+    project.run(&database, "adopt -q").gives(0, "", "");
+}
+
+#[test]
 fn two_at_once_adopt_once() {
     let (project, database) = two(DBMATE);
     let runs = [(); 2].map(|()| project.run(&database, "adopt -q").start());
