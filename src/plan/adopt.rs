@@ -608,6 +608,7 @@ fn partial_cure(tool: Tool, table: &str) -> String {
 }
 
 impl fmt::Display for Objection {
+    #[expect(clippy::too_many_lines, reason = "one sentence for each objection")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Objection::NoFile { tool, name } => {
