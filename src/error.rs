@@ -630,6 +630,13 @@ impl ServerError {
         matches!(self.code.as_str(), "55P03" | "40P01" | "40001")
     }
 
+    /// Whether a text is no time (`invalid_datetime_format`, `datetime_field_overflow`,
+    /// `invalid_time_zone_displacement_value`, and `invalid_parameter_value` for the name of a zone).
+    #[must_use]
+    pub fn is_bad_time(&self) -> bool {
+        matches!(self.code.as_str(), "22007" | "22008" | "22009" | "22023")
+    }
+
     /// Whether something exists already (table, object, function, schema, column): the errors of a schema file that
     /// is not idempotent.
     #[must_use]

@@ -12,14 +12,16 @@ use crate::database::patience::Patience;
 use crate::database::run_lock::Locked;
 use crate::database::session::Session;
 use crate::database::survey::Survey;
-use crate::error::{Count, Error, Escaped, Result, ServerError, Trouble, exit};
+use crate::error::{Count, Done, Error, Escaped, Result, Trouble, exit};
 use crate::migration::folder::{self, Origins};
+use crate::migration::rename::Rename;
 use crate::migration::{Files, Migration};
 use crate::plan::adopt::{Adopted, Adoption, ForeignRow, Objection, adopt};
 use crate::plan::{Finding, History, Severity, Standing};
 use crate::report::Report;
 use crate::settings::Settings;
 use crate::sql::name::QualifiedName;
+use crate::timeout::Spoken;
 
 pub(super) fn run(settings: &Settings, told: &Adopt, report: &Report) -> Result<u8> {
     let (files, origins) = Origins::read(&settings.location)?;
@@ -35,7 +37,7 @@ pub(super) fn run(settings: &Settings, told: &Adopt, report: &Report) -> Result<
     let (mut session, seen) = ground.look(settings, &mut patience, report)?;
     let old = run.choose(&mut session, &seen)?;
     let new_name = run.new_name(&mut session, &seen, &old)?;
-    let rows = old.read(&mut session).map_err(cannot_read(&old))?;
+    let rows = run.read(&mut session, &old)?;
     let at_work = old
         .sessions_at_work(&mut session)
         .map_err(cannot_read(&old))?;
@@ -83,12 +85,11 @@ impl Run<'_> {
                 tool: old.tool,
                 table: old.table.to_string(),
             },
-            [old] if !old.read_problems.is_empty() => {
-                return self.refuse(Finding::Distrusted {
-                    table: old.table.to_string(),
-                    problems: old.read_problems.clone(),
-                });
-            }
+            [old] if !old.read_problems.is_empty() => Objection::Distrusted {
+                tool: old.tool,
+                table: old.table.quoted(),
+                problems: old.read_problems.clone(),
+            },
             [old] => return Ok(old.clone()),
             several => Objection::SeveralTables {
                 tables: several
@@ -151,6 +152,22 @@ impl Run<'_> {
             return Ok(None);
         };
         self.refuse(Finding::Adoption(objection))
+    }
+
+    fn read(&self, session: &mut Session, old: &Tracking) -> Result<Vec<ForeignRow>> {
+        let trouble = match old.read(session) {
+            Ok(rows) => return Ok(rows),
+            Err(trouble) => trouble,
+        };
+        match trouble.server() {
+            Some(error) if error.is_bad_time() => {
+                self.refuse(Finding::Adoption(Objection::BadTime {
+                    table: old.table.quoted(),
+                    reason: error.message.clone(),
+                }))
+            }
+            _ => Err(cannot_read(old)(trouble)),
+        }
     }
 
     /// Matches rows and files; what must be said of it.
@@ -230,7 +247,7 @@ impl Run<'_> {
             facts: &seen.facts,
             lock_timeout: self.settings.lock_timeout,
         };
-        let held = hold(locked, old, conditions, patience)?;
+        let held = self.hold(locked, old, conditions, patience)?;
         // What it says was said before, unless something has changed meanwhile.
         let (adoption, findings) = self.plan(old, &held.rows, held.at_work.clone());
         if let Err(refused) = self.refuse_if_any(&findings) {
@@ -241,26 +258,62 @@ impl Run<'_> {
         let displace = new_name.map_or_else(String::new, |name| held.displace(&old.table, name));
         let rows = adoption.rows.iter().map(|row| record(row, table));
         let statements = displace + &table.create(seen.missing_schema) + &rows.collect::<String>();
-        folder::rename(&self.settings.location.dir, &self.origins.renames)?;
-        locked
-            .take_over(&statements)
-            .map_err(|trouble| Error::Database {
-                doing: format!("cannot take over the history of {}", old.tool),
-                trouble,
-            })?;
+        self.rename()?;
+        locked.take_over(&statements).map_err(|trouble| {
+            let renamed = match self.origins.renames.len() {
+                0 => String::new(),
+                count => format!(", after renaming {}", Count(count, "file")),
+            };
+            let doing = format!("cannot take over the history of {}{renamed}", old.tool);
+            Error::Database { doing, trouble }
+        })?;
         self.tell(old, &adoption, new_name);
         Ok(())
     }
 
+    /// Renames the files, and says so at once: they keep the new names if the transaction fails.
+    fn rename(&self) -> Result<()> {
+        folder::rename(&self.settings.location.dir, &self.origins.renames)?;
+        for Rename { from, to, .. } in &self.origins.renames {
+            let (from, to) = (Escaped(from), Escaped(to));
+            self.report.say(&format!("renamed {from} to {to}"));
+        }
+        Ok(())
+    }
+
+    /// Locks the old table, as often as somebody else is in the way.
+    fn hold(
+        &self,
+        locked: &mut Locked,
+        old: &Tracking,
+        conditions: Conditions,
+        patience: &mut Patience,
+    ) -> Result<Held> {
+        patience.begin();
+        loop {
+            let trouble = match locked.hold(old, conditions) {
+                Ok(held) => return Ok(held),
+                Err(trouble) => trouble,
+            };
+            let Some(error) = trouble.server().filter(|error| error.is_blocked()) else {
+                let doing = format!("cannot lock {}", old.table);
+                return Err(Error::Database { doing, trouble });
+            };
+            let blockers = locked.blockers(&[old.table.quoted()]);
+            self.report.blocked("adopt", error, &blockers);
+            if !patience.pause() {
+                return Err(Error::GaveUp {
+                    waiting_for: format!("the lock of {}", old.table),
+                    waited: Spoken(patience.used()).to_string(),
+                    holder: blockers.into_iter().next(),
+                    done: Done::Applied(Vec::new()),
+                });
+            }
+        }
+    }
+
     fn tell(&self, old: &Tracking, adoption: &Adoption, new_name: Option<&QualifiedName>) {
         let say = |text: &str| self.report.say(text);
-        for rename in &self.origins.renames {
-            say(&format!(
-                "renamed {} to {}",
-                Escaped(&rename.from),
-                Escaped(&rename.to)
-            ));
-        }
         for row in &adoption.rows {
             say(&format!("adopted {}", Escaped(&row.filename)));
         }
@@ -297,27 +350,6 @@ fn chosen(tables: Vec<Tracking>, from: Option<&str>) -> Vec<Tracking> {
                 near(tables.into_iter().filter(meant).collect())
             } else {
                 named
-            }
-        }
-    }
-}
-
-/// Locks the old table, as often as somebody else is in the way.
-fn hold(
-    locked: &mut Locked,
-    old: &Tracking,
-    conditions: Conditions,
-    patience: &mut Patience,
-) -> Result<Held> {
-    patience.begin();
-    loop {
-        match locked.hold(old, conditions) {
-            Ok(held) => return Ok(held),
-            Err(trouble)
-                if trouble.server().is_some_and(ServerError::is_blocked) && patience.pause() => {}
-            Err(trouble) => {
-                let doing = format!("cannot lock {}", old.table);
-                return Err(Error::Database { doing, trouble });
             }
         }
     }

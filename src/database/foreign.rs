@@ -644,7 +644,10 @@ fn time(column: &str, kind: &str) -> String {
         "timestamp" => column,
         "timestamptz" => format!("pg_catalog.timezone('UTC', {column})"),
         "text" | "varchar" => {
-            format!("pg_catalog.timezone('UTC', CAST({column} AS pg_catalog.timestamptz))")
+            format!(
+                "CASE WHEN pg_catalog.btrim({column}) OPERATOR(pg_catalog.<>) '' THEN \
+                 pg_catalog.timezone('UTC', CAST({column} AS pg_catalog.timestamptz)) END"
+            )
         }
         _ => return "''".to_owned(),
     };

@@ -117,6 +117,17 @@ pub enum Objection {
         name: String,
         table: String,
     },
+    /// To read its table could run somebody's code, or show what is not the whole.
+    Distrusted {
+        tool: Tool,
+        table: String,
+        problems: String,
+    },
+    /// A text that is no time, in the server's words.
+    BadTime {
+        table: String,
+        reason: String,
+    },
     /// A row that names no migration.
     NoName {
         tool: Tool,
@@ -456,6 +467,8 @@ impl Objection {
             Objection::Differs { .. }
             | Objection::Partial { .. }
             | Objection::UnclearState { .. }
+            | Objection::Distrusted { .. }
+            | Objection::BadTime { .. }
             | Objection::NoName { .. }
             | Objection::BadVersion { .. }
             | Objection::Ambiguous { .. }
@@ -480,6 +493,8 @@ impl Objection {
             Objection::Differs { .. } => "differs",
             Objection::Partial { .. } => "partial",
             Objection::UnclearState { .. } => "unclear_state",
+            Objection::Distrusted { .. } => "distrusted",
+            Objection::BadTime { .. } => "bad_time",
             Objection::NoName { .. } => "no_name",
             Objection::BadVersion { .. } => "bad_version",
             Objection::Ambiguous { .. } => "ambiguous",
@@ -542,6 +557,16 @@ impl Objection {
                     });
                 format!("choose one: {}", choices.collect::<Vec<_>>().join(", or "))
             }
+            Objection::Distrusted { table, problems, .. } => {
+                let statements: Vec<String> = problems
+                    .split(", ")
+                    .map(|problem| trusting(problem, table))
+                    .collect();
+                format!("as its owner: {}; then: onward adopt", statements.join("; "))
+            }
+            Objection::BadTime { table, .. } => {
+                format!("give that row of {table} a time, or none (NULL); then: onward adopt")
+            }
             Objection::NoName { table, .. } => {
                 format!("give that row of {table} its name, or delete it; then: onward adopt")
             }
@@ -553,6 +578,17 @@ impl Objection {
             }
             Objection::NameTaken { name, .. } => format!("rename or drop {name}, then: onward adopt"),
         }
+    }
+}
+
+/// The statement that takes away what speaks against reading a table.
+fn trusting(problem: &str, table: &str) -> String {
+    match problem {
+        "has rules" => format!("DROP RULE NAME ON {table}"),
+        "has row security" => format!("ALTER TABLE {table} DISABLE ROW LEVEL SECURITY"),
+        "has child tables" => format!("ALTER TABLE CHILD NO INHERIT {table}"),
+        // What else there is: a table that a crash would empty.
+        _ => format!("ALTER TABLE {table} SET LOGGED"),
     }
 }
 
@@ -572,6 +608,7 @@ fn partial_cure(tool: Tool, table: &str) -> String {
 }
 
 impl fmt::Display for Objection {
+    #[expect(clippy::too_many_lines, reason = "one sentence for each objection")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Objection::NoFile { tool, name } => {
@@ -599,6 +636,24 @@ impl fmt::Display for Objection {
                 "{tool} has not finished {}: it failed half-way, or is under way",
                 Escaped(name)
             ),
+            Objection::Distrusted {
+                tool,
+                table,
+                problems,
+            } => write!(
+                f,
+                "the history of {tool}, {}, cannot be trusted: it {}",
+                Escaped(table),
+                Escaped(problems)
+            ),
+            Objection::BadTime { table, reason } => {
+                write!(
+                    f,
+                    "a time in {} cannot be read: {}",
+                    Escaped(table),
+                    Escaped(reason)
+                )
+            }
             Objection::NoName { tool, .. } => {
                 write!(f, "{tool} has applied a migration that has no name")
             }

@@ -1120,6 +1120,32 @@ fn of_several_rows_of_a_hand_made_runner_the_last_decides() {
 }
 
 #[test]
+fn times_that_are_texts_are_read_or_refused() {
+    let (project, database) = two(
+        "CREATE TABLE schema_migrations (filename text, applied_at text); \
+         INSERT INTO schema_migrations VALUES ('001_a.sql', ' '), ('002_b.sql', 'last week')",
+    );
+    check_refused(
+        &project,
+        &database,
+        "",
+        r#"
+        refused: a time in "public"."schema_migrations" cannot be read: invalid input syntax for type timestamp with time zone: "last week"
+          give that row of "public"."schema_migrations" a time, or none (NULL); then: onward adopt
+        error: refused, for 1 reason
+          nothing was changed
+    "#,
+    );
+    database
+        .execute("UPDATE schema_migrations SET applied_at = NULL WHERE applied_at = 'last week'");
+    project.run(&database, "adopt -q").gives(0, "", "");
+    assert_eq!(
+        database.history(),
+        ["001_a.sql|adopted|applied", "002_b.sql|adopted|applied"]
+    );
+}
+
+#[test]
 fn a_row_that_names_no_file_claims_none() {
     let project = Project::new().migration("0000_init.sql", "CREATE TABLE a (x int);\n");
     let database = Database::with(
@@ -1633,10 +1659,18 @@ fn the_old_table_is_waited_for() {
         )
         .unwrap();
     let before = database.value("SELECT oid FROM pg_class WHERE relname = 'schema_migrations'");
-    let outcome = project
-        .run(&database, "adopt --max-wait 1s --lock-timeout 100ms")
-        .outcome();
-    outcome.exits(5);
+    project
+        .run(&database, "adopt --max-wait 100ms --lock-timeout 200ms")
+        .gives(
+            5,
+            "",
+            r"
+        adopt was rolled back, and is tried again: canceling statement due to lock timeout
+          schema_migrations is locked by pid <pid>, user postgres, application '', client local, idle in transaction, in a transaction since <when>, query: BEGIN; INSERT INTO schema_migrations VALUES ('002'); CREATE TABLE b (x int)
+        error: gave up waiting for the lock of public.schema_migrations after <time>; schema_migrations is locked by pid <pid>, user postgres, application '', client local, idle in transaction, in a transaction since <when>, query: BEGIN; INSERT INTO schema_migrations VALUES ('002'); CREATE TABLE b (x int)
+          run onward again later, or wait longer with --max-wait
+    ",
+        );
     assert_eq!(
         database.value("SELECT oid FROM pg_class WHERE relname = 'schema_migrations'"),
         before
@@ -1647,15 +1681,13 @@ fn the_old_table_is_waited_for() {
         database.value("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'schema_migrations'::regclass") == "1"
     });
     runner.batch_execute("COMMIT").unwrap();
-    running.outcome().gives(
-        0,
-        r"
-        adopted 001_a.sql
-        adopted 002_b.sql
-        renamed the table public.schema_migrations to public.schema_migrations_dbmate
-        Adopted 2 migrations from dbmate; 0 pending
-    ",
-        "",
+    let outcome = running.outcome();
+    outcome.exits(0);
+    assert_eq!(
+        outcome.stdout,
+        "adopted 001_a.sql\nadopted 002_b.sql\n\
+         renamed the table public.schema_migrations to public.schema_migrations_dbmate\n\
+         Adopted 2 migrations from dbmate; 0 pending\n"
     );
 }
 
@@ -1694,6 +1726,32 @@ fn a_run_that_is_killed_leaves_files_that_the_next_one_knows() {
 }
 
 #[test]
+fn a_run_that_fails_after_the_files_were_renamed_says_so() {
+    let (project, database) = old("flyway", "V3__u.sql");
+    database.execute(
+        "CREATE FUNCTION no() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no tables today'; END $$; \
+         CREATE EVENT TRIGGER no ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION no()",
+    );
+    let before = database.full_dump();
+    project.run(&database, "adopt --rename-files").gives(
+        3,
+        r"
+        renamed V1__create_t.sql to 0001_create_t.sql
+        renamed U2__email.sql to 0002_email.down.sql
+        renamed V2__email.sql to 0002_email.sql
+        renamed V3__u.sql to 0003_u.sql
+    ",
+        r"
+        error: cannot take over the history of Flyway, after renaming 4 files: ERROR: no tables today (P0001)
+          that statement changed nothing; run onward again when it is mended
+    ",
+    );
+    assert_eq!(database.full_dump(), before);
+    database.execute("DROP EVENT TRIGGER no");
+    project.run(&database, "adopt -q").gives(0, "", "");
+}
+
+#[test]
 fn two_at_once_adopt_once() {
     let (project, database) = two(DBMATE);
     let runs = [(); 2].map(|()| project.run(&database, "adopt -q").start());
@@ -1709,19 +1767,26 @@ fn two_at_once_adopt_once() {
 #[test]
 fn a_table_that_would_run_somebodys_code_is_not_read() {
     let (project, database) = two(&format!(
-        "{DBMATE} ALTER TABLE schema_migrations ENABLE ROW LEVEL SECURITY"
+        "{DBMATE} ALTER TABLE schema_migrations ENABLE ROW LEVEL SECURITY; \
+         CREATE RULE r AS ON INSERT TO schema_migrations DO ALSO SELECT 1; \
+         CREATE TABLE child () INHERITS (schema_migrations); ALTER TABLE child SET UNLOGGED; ALTER TABLE schema_migrations SET UNLOGGED"
     ));
     check_refused(
         &project,
         &database,
         "",
-        r"
-        refused: the history public.schema_migrations cannot be trusted: it has row security
-          have the table's owner mend each point; or use a table of another name, with --table or ONWARD_TABLE
+        r#"
+        refused: the history of dbmate, "public"."schema_migrations", cannot be trusted: it is not permanent: a crash of the server would empty it, has rules, has row security, has child tables
+          as its owner: ALTER TABLE "public"."schema_migrations" SET LOGGED; DROP RULE NAME ON "public"."schema_migrations"; ALTER TABLE "public"."schema_migrations" DISABLE ROW LEVEL SECURITY; ALTER TABLE CHILD NO INHERIT "public"."schema_migrations"; then: onward adopt
         error: refused, for 1 reason
           nothing was changed
-    ",
+    "#,
     );
+    database.execute(
+        r#"ALTER TABLE "public"."schema_migrations" SET LOGGED; DROP RULE r ON "public"."schema_migrations";
+        ALTER TABLE "public"."schema_migrations" DISABLE ROW LEVEL SECURITY; ALTER TABLE child NO INHERIT "public"."schema_migrations""#,
+    );
+    project.run(&database, "adopt -q").gives(0, "", "");
 }
 
 #[test]
