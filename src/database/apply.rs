@@ -317,9 +317,22 @@ impl Locked<'_> {
         let row_is_gone = error.message.contains(ROW_IS_GONE);
         let before =
             stop.spot == Spot::Before && (is_overtaken(&error, conditions.table) || row_is_gone);
-        // As long as the run lock is ours, only the file itself can have touched its row.
-        if before || steps && row_is_gone && self.lock_lives().is_err() {
+        if before {
             return Attempt::Overtaken(error);
+        }
+        if steps && row_is_gone {
+            // A runner that has lost the run lock may still be at work and move the row on; else it is the file that has
+            // touched it.
+            let moved = conditions
+                .table
+                .moved_on(&job.row.filename, job.way, stop.steps_done);
+            match self.work.ask(&moved) {
+                Err(trouble) if trouble.lost_connection() => return Attempt::Lost(trouble),
+                Ok(answers) if answers.iter().any(|rows| !rows.is_empty()) => {
+                    return Attempt::Overtaken(error);
+                }
+                Ok(_) | Err(_) => {}
+            }
         }
         if stop.spot == Spot::Before || is_about_history(&error, conditions.table) {
             return Attempt::NotRecorded(error);

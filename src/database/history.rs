@@ -7,7 +7,7 @@ use postgres::SimpleQueryRow;
 use super::session::{Rows, Session};
 use crate::error::Trouble;
 use crate::migration::checksum::Checksum;
-use crate::migration::{Migration, SchemaFile};
+use crate::migration::{Migration, SchemaFile, Way};
 use crate::plan::{Recorded, RowKind, RowStatus};
 use crate::sql::name::QualifiedName;
 use crate::sql::quote;
@@ -417,6 +417,23 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
             "its way back was begun anew by repair",
         );
         kept + &self.change_back(&row.filename, &change, "")
+    }
+
+    /// A question for the row of a file that runs step by step: it answers with a row if that one is not where we have left
+    /// it, with so many steps done.
+    #[must_use]
+    pub fn moved_on(&self, filename: &str, way: Way, done: usize) -> String {
+        let end = match way {
+            Way::Forward => "applied",
+            Way::Back => "rolled_back",
+        };
+        format!(
+            "SELECT 1 FROM {} WHERE filename OPERATOR(pg_catalog.=) {} AND (status OPERATOR(pg_catalog.=) '{end}' OR \
+             status OPERATOR(pg_catalog.=) ANY (CAST(ARRAY['running', 'failed'] AS pg_catalog.text[])) AND \
+             COALESCE(statements_done, 0) OPERATOR(pg_catalog.<>) {done})",
+            self.qualified(),
+            quote::literal(filename)
+        )
     }
 
     /// Changes the one row of a file whose way back has begun.

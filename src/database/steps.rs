@@ -108,7 +108,7 @@ impl Locked<'_> {
     }
 
     /// Whether nobody else can have the run lock.
-    pub(super) fn lock_lives(&mut self) -> Result<(), Trouble> {
+    fn lock_lives(&mut self) -> Result<(), Trouble> {
         let lost = |error: Error| Trouble::Connection(format!("the run lock is lost: {error}"));
         match &mut self.lock {
             Some(lock) => lock.look(|_| Ok(())).map_err(lost),
