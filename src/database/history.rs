@@ -523,19 +523,19 @@ COMMENT ON TABLE {table} IS 'Migrations of this database, kept by onward: a row 
     /// # Errors
     /// What the server or the connection said.
     pub fn read(&self, session: &mut Session) -> Result<Vec<Recorded>, ReadError> {
-        let time = |column: &str| {
+        let microseconds = |column: &str| {
             format!(
-                "CAST(pg_catalog.floor(pg_catalog.date_part('epoch', {column})) AS pg_catalog.int8)"
+                "CAST(pg_catalog.floor(pg_catalog.date_part('epoch', {column}) OPERATOR(pg_catalog.*) 1000000) \
+                 AS pg_catalog.int8)"
             )
         };
         // A column costs the client more than a word of it, and there can be many rows.
         let sql = format!(
             "{BRIEFLY}SELECT filename, version, description, pg_catalog.concat(kind, ' ', status), checksum, sql_checksum, \
-             pg_catalog.concat({}, ' ', {}, ' ', execution_time_ms, ' ', statements_done, ' ', \
-             pg_catalog.row_number() OVER (ORDER BY applied_at, id)), applied_by, error_message \
+             pg_catalog.concat({}, ' ', {}, ' ', execution_time_ms, ' ', statements_done), applied_by, error_message \
              FROM {} ORDER BY id",
-            time("started_at"),
-            time("applied_at"),
+            microseconds("started_at"),
+            microseconds("applied_at"),
             self.qualified()
         );
         let rows: Rows = session.ask(&sql)?.pop().unwrap_or_default();
@@ -694,6 +694,9 @@ fn recorded(row: &SimpleQueryRow) -> Result<Recorded, ReadError> {
     let (kind, status) = word(3).split_once(' ').unwrap_or_default();
     let mut numbers = word(6).split(' ').map(|number| number.parse::<i64>().ok());
     let mut number = || numbers.next().flatten();
+    let time = |microseconds: i64| Time(microseconds.div_euclid(1_000_000));
+    let started_at = number().unwrap_or(0);
+    let applied_at = number();
     Ok(Recorded {
         filename: required(0),
         version: required(1),
@@ -702,14 +705,12 @@ fn recorded(row: &SimpleQueryRow) -> Result<Recorded, ReadError> {
         status: by_word(&RowStatus::WORDS, status).ok_or_else(|| unknown("status", status))?,
         checksum: checksum("checksum", 4)?,
         sql_checksum: checksum("sql_checksum", 5)?,
-        started_at: Time(number().unwrap_or(0)),
-        applied_at: number().map(Time),
+        started_at: time(started_at),
+        applied_at: applied_at.map(time),
+        place: applied_at.unwrap_or(0),
         execution_time_ms: number().and_then(|ms| ms.try_into().ok()),
         steps_done: number()
             .and_then(|steps| steps.try_into().ok())
-            .unwrap_or(0),
-        place: number()
-            .and_then(|place| place.try_into().ok())
             .unwrap_or(0),
         applied_by: required(7),
         error_message: text(8),

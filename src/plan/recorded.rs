@@ -21,8 +21,9 @@ pub struct Recorded {
     pub error_message: Option<String>,
     /// How many steps are done of a file that cannot run in one transaction.
     pub steps_done: usize,
-    /// The place of the row by the time at which it was applied: a file that was begun first may be done last.
-    pub place: u64,
+    /// The place of the row by the time at which it was applied, in microseconds: a file that was begun first may be done
+    /// last.
+    pub place: i64,
 }
 
 /// How far an earlier attempt at a file came that runs step by step.
