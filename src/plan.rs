@@ -201,10 +201,7 @@ impl Plan<'_> {
     /// How many findings forbid the run.
     #[must_use]
     pub fn refusals(&self, strict: Strictness) -> usize {
-        self.findings
-            .iter()
-            .filter(|finding| finding.severity(strict) == Severity::Refusal)
-            .count()
+        refusals(&self.findings, strict)
     }
 
     /// Whether the history holds this migration as applied.
@@ -225,6 +222,15 @@ impl Plan<'_> {
             .filter(|entry| entry.state.is_applied())
             .count()
     }
+}
+
+/// How many of these findings forbid the run.
+#[must_use]
+pub fn refusals(findings: &[Finding], strict: Strictness) -> usize {
+    findings
+        .iter()
+        .filter(|finding| finding.severity(strict) == Severity::Refusal)
+        .count()
 }
 
 /// Decides what is to be done.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::up::no_schema;
-use super::{Ground, lock};
+use super::{Ground, end_if_refused, lock};
 use crate::cli::{Adopt, Rehearsal, Switch};
 use crate::database::apply::Conditions;
 use crate::database::foreign::{Held, Tracking, find};
@@ -17,7 +17,7 @@ use crate::migration::folder::{self, Origins};
 use crate::migration::rename::Rename;
 use crate::migration::{Files, Migration};
 use crate::plan::adopt::{Adopted, Adoption, ForeignRow, Objection, adopt};
-use crate::plan::{Finding, History, Severity, Standing};
+use crate::plan::{Finding, History, Standing};
 use crate::report::Report;
 use crate::settings::Settings;
 use crate::sql::name::QualifiedName;
@@ -46,7 +46,7 @@ pub(super) fn run(settings: &Settings, told: &Adopt, report: &Report) -> Result<
     if told.rehearsal == Rehearsal::ShowOnly {
         run.show(&old, &adoption, new_name.as_ref());
     }
-    run.refuse_if_any(&findings)?;
+    end_if_refused(&findings, settings)?;
     if told.rehearsal == Rehearsal::ShowOnly {
         return Ok(exit::DONE);
     }
@@ -196,15 +196,6 @@ impl Run<'_> {
         Err(Error::Refused { count: 1 })
     }
 
-    fn refuse_if_any(&self, findings: &[Finding]) -> Result<()> {
-        let refusal =
-            |finding: &&Finding| finding.severity(self.settings.strict) == Severity::Refusal;
-        match findings.iter().filter(refusal).count() {
-            0 => Ok(()),
-            count => Err(Error::Refused { count }),
-        }
-    }
-
     fn show(&self, old: &Tracking, adoption: &Adoption, new_name: Option<&QualifiedName>) {
         let say = |text: &str| self.report.say(text);
         for rename in &self.origins.renames {
@@ -250,7 +241,7 @@ impl Run<'_> {
         let held = self.hold(locked, old, conditions, patience)?;
         // What it says was said before, unless something has changed meanwhile.
         let (adoption, findings) = self.plan(old, &held.rows, held.at_work.clone());
-        if let Err(refused) = self.refuse_if_any(&findings) {
+        if let Err(refused) = end_if_refused(&findings, self.settings) {
             locked.let_go().map_err(cannot_read(old))?;
             self.report.findings(&findings, self.settings.strict);
             return Err(refused);

@@ -28,7 +28,7 @@ use crate::database::survey::{Survey, survey};
 use crate::error::{Done, Error, Escaped, Result, Trouble, Typed, exit};
 use crate::migration::folder::{Keep, Location, is_same, ways_back};
 use crate::migration::{Files, Migration, SchemaFile};
-use crate::plan::{self, Plan, Recorded};
+use crate::plan::{self, Finding, Plan, Recorded};
 use crate::report::Report;
 use crate::settings::Settings;
 use crate::sql::hazard;
@@ -298,7 +298,12 @@ impl<'a> HistoryWait<'a> {
 /// Shows the findings of a plan, and ends the run if any is a refusal.
 fn refuse(plan: &Plan, settings: &Settings, report: &Report) -> Result<()> {
     report.findings(&plan.findings, settings.strict);
-    match plan.refusals(settings.strict) {
+    end_if_refused(&plan.findings, settings)
+}
+
+/// Ends the run if any of these findings, which were shown, is a refusal.
+fn end_if_refused(findings: &[Finding], settings: &Settings) -> Result<()> {
+    match plan::refusals(findings, settings.strict) {
         0 => Ok(()),
         count => Err(Error::Refused { count }),
     }

@@ -2,7 +2,7 @@
 
 use super::run::{Cause, Interruption, Round, Rounds, Run, Scene, Walk, omitted};
 use super::up::no_schema;
-use super::{Ground, lock};
+use super::{Ground, end_if_refused, lock};
 use crate::cli::{Extent, Rehearsal};
 use crate::database::apply::{Conditions, Job};
 use crate::database::history::NewRow;
@@ -14,7 +14,7 @@ use crate::migration::folder::{Keep, WaysBack, ways_back};
 use crate::migration::{Migration, Way};
 use crate::plan::rollback::{Goal, Rollback, applied, is_gone, knows_version, migrations, wanted};
 use crate::plan::rollback::{Undo, rollback};
-use crate::plan::{Observed, RowKind, Severity};
+use crate::plan::{Observed, RowKind};
 use crate::report::Report;
 use crate::settings::Settings;
 
@@ -31,7 +31,7 @@ pub(super) fn run(
     let ways = read_ways(&ground, settings, &seen.observed, &goal)?;
     let shown = rollback(&ground.files, &ways, &seen.observed, &goal);
     report.findings(&shown.findings, settings.strict);
-    check(&shown, settings)?;
+    end_if_refused(&shown.findings, settings)?;
     let names: Vec<String> = shown.undoing.iter().map(name).collect();
     if rehearsal == Rehearsal::ShowOnly {
         dry_run(&shown, report);
@@ -85,16 +85,6 @@ fn read_ways(
     ways_back(&settings.location, migrations(&ground.files, &wanted))
 }
 
-/// Ends the run if any finding is a refusal.
-fn check(plan: &Rollback, settings: &Settings) -> Result<()> {
-    let refusals = plan.findings.iter();
-    let refusals = refusals.filter(|it| it.severity(settings.strict) == Severity::Refusal);
-    match refusals.count() {
-        0 => Ok(()),
-        count => Err(Error::Refused { count }),
-    }
-}
-
 fn name(undo: &Undo) -> String {
     undo.migration.name.filename().to_owned()
 }
@@ -142,7 +132,7 @@ impl Rounds for Run<'_, Goal> {
         let ways = read_ways(self.ground, self.settings, &seen.observed, &self.aim)?;
         let plan = rollback(&self.ground.files, &ways, &seen.observed, &self.aim);
         // What was shown before the lock is not shown again.
-        check(&plan, self.settings).inspect_err(|_| {
+        end_if_refused(&plan.findings, self.settings).inspect_err(|_| {
             self.report.findings(&plan.findings, self.settings.strict);
         })?;
         if plan.undoing.is_empty() {
